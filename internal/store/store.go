@@ -1,0 +1,101 @@
+// Package store is the contract between the control plane and whatever keeps its records: models, wishes, run records and leases.
+//
+// It knows the shapes of the records and what compare-and-set means; it never talks to anything. The implementations are kvstore
+// (JetStream), memstore and later redisstore; package storetest is the one suite that all of them pass. The API writes models and wishes,
+// the owner of a lattice writes run records, the process that wants to own it writes its lease: each key has one writer.
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/wadm-go/wadm/internal/engine"
+)
+
+// Errors that callers branch on.
+var (
+	ErrNotFound = errors.New("not found")
+	ErrConflict = errors.New("the record has changed meanwhile")
+)
+
+// Revision is the store's number of a record's state. It only grows. 0 means "no record": Put with 0 creates and never overwrites.
+type Revision = uint64
+
+// Version is one stored version of a manifest.
+type Version struct {
+	Version  string
+	Manifest json.RawMessage // canonical JSON, as package oam writes it; kept byte for byte when it came from an older program
+}
+
+// Model is all versions of one application, in the order in which they were put (the last is the current one), and which is deployed.
+type Model struct {
+	Name     string
+	Versions []Version
+	Deployed string                     // "" = none
+	Unknown  map[string]json.RawMessage // members that we do not know and keep
+}
+
+// Change is one step of a watch. A watch is a snapshot followed by changes: End marks the end of the snapshot. After a gap the store
+// sends a whole snapshot again (Restart first), and absence in it is never an undeploy.
+type Change[T any] struct {
+	Name     string
+	Record   T
+	Revision Revision
+	Gone     bool
+	End      bool
+	Restart  bool
+}
+
+// Models holds manifests by application. Written by the API alone.
+type Models interface {
+	// Model returns the record of an application, or ErrNotFound.
+	Model(ctx context.Context, lattice, app string) (Model, Revision, error)
+	// PutModel writes it if the store still holds expect (0: if there is none), else ErrConflict. It also puts the name into the lattice's set of names.
+	PutModel(ctx context.Context, lattice string, m Model, expect Revision) (Revision, error)
+	// DeleteModel takes the name from the set and removes the record, if it still is at expect, else ErrConflict.
+	DeleteModel(ctx context.Context, lattice, app string, expect Revision) error
+	// Models lists all records of a lattice by ascending name. A record that cannot be read is listed with a nil Versions; it never silences the others.
+	Models(ctx context.Context, lattice string) ([]Model, error)
+	// Lattices names every lattice that has a model, a wish or a run record, ascending.
+	Lattices(ctx context.Context) ([]string, error)
+	// WatchModels sends a snapshot, then changes, until ctx ends; the channel is closed then.
+	WatchModels(ctx context.Context, lattice string) (<-chan Change[Model], error)
+}
+
+// Wishes holds what was asked last of each application. Written by the API alone.
+type Wishes interface {
+	Wish(ctx context.Context, lattice, app string) (engine.Wish, Revision, error)
+	PutWish(ctx context.Context, lattice string, w engine.Wish, expect Revision) (Revision, error)
+	WatchWishes(ctx context.Context, lattice string) (<-chan Change[engine.Wish], error)
+}
+
+// Runs holds run records. Written by the owner of the lattice alone: a conflict means that the lease is lost.
+type Runs interface {
+	Run(ctx context.Context, lattice, app string) (engine.Run, Revision, error)
+	PutRun(ctx context.Context, lattice string, r engine.Run, expect Revision) (Revision, error)
+	DeleteRun(ctx context.Context, lattice, app string, expect Revision) error
+	Runs(ctx context.Context, lattice string) ([]Stored, error)
+}
+
+// Stored is a run record with its revision.
+type Stored struct {
+	Run      engine.Run
+	Revision Revision
+}
+
+// Lease says who owns a lattice. A challenger that saw one revision unchanged for TTL by its own clock may replace it.
+type Lease struct {
+	Owner string        `json:"owner"`
+	Epoch uint64        `json:"epoch"` // grows with each change of owner
+	TTL   time.Duration `json:"ttl"`
+	Freed bool          `json:"freed,omitempty"` // given up by a clean stop: free at once
+	Since string        `json:"since,omitempty"` // RFC 3339, for people
+}
+
+// Leases holds one lease for each lattice. Written by whoever holds it, by compare-and-set.
+type Leases interface {
+	Lease(ctx context.Context, lattice string) (Lease, Revision, error)
+	PutLease(ctx context.Context, lattice string, l Lease, expect Revision) (Revision, error)
+}
