@@ -1,0 +1,12 @@
+// Package guard holds the rules of this project that a compiler does not know, each as a test.
+//
+//   - TestFloors: imports go one way, and every package has its floor (docs/architecture.md).
+//   - TestCoreIsPure: the core has no clock, no goroutine, no I/O, and no output in the order of a map.
+//   - TestWords: one word per thing (docs/words.md).
+//   - TestSizes: functions, files and interfaces stay small.
+//   - TestStandsAlone: nothing in the repository needs the machine it was written on.
+//
+// Each rule is a function from source to findings, tried out on the bad samples in testdata before it is trusted
+// with the real tree: a guard that cannot fail guards nothing. The package has no code outside its tests, and
+// nothing imports it. To change a rule, change its table here and write down why in docs/decisions.
+package guard

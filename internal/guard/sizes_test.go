@@ -1,0 +1,167 @@
+package guard
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Small maxima, not small averages: one function of 400 lines undoes a hundred of ten.
+const (
+	maxFunc      = 80  // lines, first to last; test functions are tables and may be longer
+	maxFile      = 600 // lines
+	maxTestFile  = 800
+	maxInterface = 4 // methods
+	maxStore     = 6 // methods of an interface of the store contract
+)
+
+// checkSizes measures the given files of dir.
+func checkSizes(t testing.TB, dir string, files []string) []finding {
+	t.Helper()
+	var found []finding
+	for _, name := range files {
+		src, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, name, src, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatalf("parsing %s: %v", name, err)
+		}
+		if ast.IsGenerated(f) {
+			continue
+		}
+		test := strings.HasSuffix(name, "_test.go")
+		limit := maxFile
+		if test {
+			limit = maxTestFile
+		}
+		if lines := fset.File(f.Pos()).LineCount(); lines > limit {
+			found = append(found, finding{name, fmt.Sprintf("has %d lines, at most %d: split it by what it is about", lines, limit)})
+		}
+		if !test {
+			found = append(found, longFuncs(fset, f)...)
+		}
+		limit = maxInterface
+		if under(filepath.ToSlash(filepath.Dir(name)), "internal/store", "internal/storetest") {
+			limit = maxStore
+		}
+		found = append(found, wideInterfaces(fset, f, limit)...)
+	}
+	return found
+}
+
+func longFuncs(fset *token.FileSet, f *ast.File) []finding {
+	var found []finding
+	for _, d := range f.Decls {
+		fn, ok := d.(*ast.FuncDecl)
+		if !ok || fn.Body == nil || flatSwitch(fn.Body) {
+			continue
+		}
+		start, end := fset.Position(fn.Pos()), fset.Position(fn.End())
+		if lines := end.Line - start.Line + 1; lines > maxFunc {
+			found = append(found, finding{at(start.Filename, start.Line),
+				fmt.Sprintf("func %s has %d lines, at most %d (a flat switch alone may have more)", fn.Name.Name, lines, maxFunc)})
+		}
+	}
+	return found
+}
+
+// flatSwitch tells whether a body is one switch over a closed set, with at most a last return behind it: a table
+// written as code, which gets no clearer by being cut.
+func flatSwitch(body *ast.BlockStmt) bool {
+	list := body.List
+	if len(list) == 2 {
+		if _, ok := list[1].(*ast.ReturnStmt); ok {
+			list = list[:1]
+		}
+	}
+	if len(list) != 1 {
+		return false
+	}
+	switch list[0].(type) {
+	case *ast.SwitchStmt, *ast.TypeSwitchStmt:
+		return true
+	}
+	return false
+}
+
+// wideInterfaces counts methods; what is embedded counts with its own methods where this file knows it, else as one.
+func wideInterfaces(fset *token.FileSet, f *ast.File, limit int) []finding {
+	named := map[string]*ast.InterfaceType{}
+	var order []*ast.TypeSpec
+	ast.Inspect(f, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.TypeSpec); ok {
+			if it, ok := spec.Type.(*ast.InterfaceType); ok {
+				named[spec.Name.Name] = it
+				order = append(order, spec)
+			}
+		}
+		return true
+	})
+	var count func(it *ast.InterfaceType, seen []string) int
+	count = func(it *ast.InterfaceType, seen []string) int {
+		n := 0
+		for _, m := range it.Methods.List {
+			id, embedded := m.Type.(*ast.Ident)
+			if embedded && named[id.Name] != nil && !slices.Contains(seen, id.Name) {
+				n += count(named[id.Name], append(seen, id.Name))
+				continue
+			}
+			n += max(len(m.Names), 1)
+		}
+		return n
+	}
+	var found []finding
+	for _, spec := range order {
+		if n := count(named[spec.Name.Name], []string{spec.Name.Name}); n > limit {
+			pos := fset.Position(spec.Pos())
+			found = append(found, finding{at(pos.Filename, pos.Line),
+				fmt.Sprintf("interface %s has %d methods, at most %d: its users need less", spec.Name.Name, n, limit)})
+		}
+	}
+	return found
+}
+
+func TestSizes(t *testing.T) {
+	dir := root(t)
+	report(t, checkSizes(t, dir, sources(t, dir)))
+}
+
+func TestSizesCheckerSeesWhatIsTooBig(t *testing.T) {
+	// The sample is written here, for no one wants to read it: its size is all that matters.
+	dir := t.TempDir()
+	write := func(name, src string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(src), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	body := func(lines int) string { return "{\n" + strings.Repeat("\t_ = 0\n", lines-2) + "}\n" }
+	cases := "{\n\tswitch n {\n" + strings.Repeat("\tcase 1:\n", 100) + "\t}\n\treturn 0\n}\n"
+	write("a.go", "package a\n\nfunc fits() "+body(80)+"\nfunc long() "+body(81)+"\nfunc flat(n int) int "+cases)
+	write("b.go", "package a\n"+strings.Repeat("\n", 600))
+	write("b_test.go", "package a\n"+strings.Repeat("\n", 700)+"func test() "+body(90))
+	write("c_test.go", "package a\n"+strings.Repeat("\n", 800))
+	write("d.go", "// Code generated by hand. DO NOT EDIT.\n\npackage a\n\nfunc made() "+body(600))
+	const four = "type four interface{ A(); B(); C(); D() }\n"
+	write("e.go", "package a\n\n"+four+"type five interface { four; E() }\ntype number interface{ ~int | ~int8 }\n")
+	write("internal/store/f.go", "package store\n\n"+four+"type six interface { four; E(); F() }\ntype seven interface { six; G() }\n")
+	expect(t, checkSizes(t, dir, sources(t, dir)),
+		"a.go:84: func long has 81 lines",
+		"b.go: has 601 lines, at most 600",
+		"c_test.go: has 801 lines, at most 800",
+		"e.go:4: interface five has 5 methods, at most 4",
+		"internal/store/f.go:5: interface seven has 7 methods, at most 6",
+	)
+}

@@ -1,0 +1,3 @@
+package plan
+
+import _ "github.com/wadm-go/wadm/internal/status"

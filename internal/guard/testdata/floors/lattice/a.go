@@ -1,0 +1,3 @@
+package lattice
+
+import _ "github.com/wadm-go/wadm/internal/ledger"

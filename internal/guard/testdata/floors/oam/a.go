@@ -1,0 +1,7 @@
+package oam
+
+import (
+	_ "net"
+
+	_ "github.com/wadm-go/wadm/lattice"
+)

@@ -1,0 +1,3 @@
+module github.com/wadm-go/wadm
+
+go 1.26.0
