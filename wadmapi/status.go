@@ -3,15 +3,36 @@ package wadmapi
 // StatusType is the state of an application or of one of its scalers. Source: wadm.status.{lattice}.{name} of 0.21.1.
 type StatusType string
 
-// The states. Waiting is only told by lists.
+// The states.
 const (
-	StatusWaiting     StatusType = "waiting"
+	StatusWaiting     StatusType = "waiting" // deployed, and no owner of the lattice has looked at it yet
 	StatusUndeployed  StatusType = "undeployed"
 	StatusReconciling StatusType = "reconciling"
 	StatusDeployed    StatusType = "deployed"
 	StatusFailed      StatusType = "failed"
 	StatusUnhealthy   StatusType = "unhealthy"
 )
+
+// UnmarshalText reads the words of older servers too.
+func (t *StatusType) UnmarshalText(text []byte) error {
+	switch s := StatusType(text); s {
+	case "compensating":
+		*t = StatusReconciling
+	case "ready":
+		*t = StatusDeployed
+	default:
+		*t = s
+	}
+	return nil
+}
+
+// Legacy is the word for clients that read the deprecated status of a list: they do not know "waiting".
+func (t StatusType) Legacy() StatusType {
+	if t == StatusWaiting {
+		return StatusUndeployed
+	}
+	return t
+}
 
 // StatusInfo is a state with the words that explain it.
 type StatusInfo struct {
@@ -33,4 +54,9 @@ type Status struct {
 	Scalers    []ScalerStatus `json:"scalers,omitempty"`
 	Version    string         `json:"version"`
 	Components []struct{}     `json:"components"` // deprecated, always empty, always there
+}
+
+// NewStatus is a status without scalers.
+func NewStatus(t StatusType, message string) Status {
+	return Status{Status: StatusInfo{Type: t, Message: message}, Components: []struct{}{}}
 }
