@@ -52,7 +52,7 @@ type Group struct {
 // Resource is one key on one host as an inventory shows it.
 type Resource struct {
 	Key    Key
-	Ref    string // image reference, schemes normalised
+	Ref    string // image reference, as the host reports it: compare with SameRef
 	Groups []Group
 }
 
@@ -70,6 +70,7 @@ type Can struct {
 	Update   bool // change a component's image in place (1.x component.update)
 	Relative bool // its start and stop verbs are relative, so an intent is saved before one is sent (OTP)
 	Beat     bool // its heartbeat is a full inventory (1.x)
+	StopAll  bool // stopping a provider there ends it on every host of the lattice (OTP)
 }
 
 // Link is a link as the lattice stores it, in either dialect. Namespace, Package, Interfaces and the config names are 1.x;

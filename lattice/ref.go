@@ -1,0 +1,26 @@
+package lattice
+
+import (
+	"slices"
+	"strings"
+)
+
+// NormaliseRef drops the scheme of an image reference as 1.x hosts do when they report a provider: `oci://`, `http://`, `https://`,
+// `wasmcloud+builtin://`, and `file://` of which the path stays. Source: A3.2 of the lattice protocol.
+func NormaliseRef(ref string) string {
+	for _, scheme := range [...]string{"oci://", "http://", "https://", "wasmcloud+builtin://", "file://"} {
+		if rest, ok := strings.CutPrefix(ref, scheme); ok {
+			return rest
+		}
+	}
+	return ref
+}
+
+// SameRef says that two references name one image, whatever their schemes: hosts leave schemes away when they report.
+func SameRef(a, b string) bool { return a == b || NormaliseRef(a) == NormaliseRef(b) }
+
+// Equal says that the two links are one and the same, interfaces and config names in order included.
+func (l Link) Equal(o Link) bool {
+	return l.Slot() == o.Slot() && l.Target == o.Target && l.Values == o.Values &&
+		slices.Equal(l.Interfaces, o.Interfaces) && slices.Equal(l.SourceConfig, o.SourceConfig) && slices.Equal(l.TargetConfig, o.TargetConfig)
+}
