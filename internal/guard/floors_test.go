@@ -22,6 +22,7 @@ var (
 
 	contract = []string{"internal/store"}
 	stores   = []string{"internal/kvstore", "internal/redisstore", "internal/memstore"}
+	tongue   = []string{"internal/tongue"}
 	feed     = []string{"internal/feed"}
 	control  = []string{"internal/control"}
 	goClient = []string{"client"}
@@ -32,7 +33,7 @@ var (
 	simulate = []string{"internal/sim"}
 	testOnly = []string{"internal/storetest", "internal/natstest", "internal/guard"}
 
-	everyone = slices.Concat(words, core, contract, shells, running, command, simulate, testOnly)
+	everyone = slices.Concat(words, core, contract, tongue, shells, running, command, simulate, testOnly)
 )
 
 // edge forbids an import. A target is a directory of ours, a module path or a std package. What lies below one of
@@ -58,7 +59,7 @@ var forbidden = []edge{
 
 	{from: core, to: hostWord, deep: true,
 		why: "the core speaks one neutral language; whatever depends on a dialect sits in the codec, feed and control"},
-	{from: core, to: slices.Concat(contract, shells, running, command, simulate, testOnly), deep: true,
+	{from: core, to: slices.Concat(contract, tongue, shells, running, command, simulate, testOnly), deep: true,
 		why: "the core is pure: shells call it, it calls no shell"},
 	{from: core, to: slices.Concat(natsModules, []string{"net", "net/http"}), deep: true,
 		why: "no I/O below the shells, not even through a friend"},
@@ -75,6 +76,13 @@ var forbidden = []edge{
 		why: "the contract names no technology, or it would be the first store's habits"},
 	{from: contract, to: natsModules, deep: true,
 		why: "the contract names no technology, or it would be the first store's habits"},
+	{from: tongue, to: slices.Concat(planning, telling, machine, contract, shells, running, command, simulate, testOnly), deep: true,
+		why: "a translator knows what is seen and what is asked, not why"},
+	{from: tongue, to: slices.Concat(natsModules, []string{"net", "net/http"}), deep: true,
+		why: "a translator has no connection; bytes in, values out"},
+	{from: slices.Concat(words, contract, shells, running, command, simulate, testOnly), to: tongue, except: slices.Concat(feed, control),
+		why: "only what comes from hosts or goes to hosts is translated; everyone else speaks the neutral words"},
+
 	{from: shells, to: slices.Concat(running, command), deep: true,
 		why: "a shell does one technology; who runs it is above it"},
 	{from: shells, to: slices.Concat(simulate, testOnly),

@@ -1,0 +1,52 @@
+package tongue
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/wadm-go/wadm/lattice"
+	"github.com/wadm-go/wadm/wasmbus"
+)
+
+// Heard is what one host event means.
+type Heard struct {
+	Host   lattice.HostID  // who sent it, "" where the dialect does not say (links of OTP hosts from 0.60)
+	Beat   bool            // it is a heartbeat
+	Known  bool            // the protocol has this event; a known one without Events says nothing about what runs
+	Name   string          // of an unknown event
+	Events []lattice.Event // in order
+}
+
+// Event decodes a host event of the given dialect and translates it. at is the monotonic time at which it came. An error means
+// that the message breaks the protocol; it is for the log and for counting.
+func Event(d lattice.Dialect, subject string, data []byte, at time.Duration) (Heard, error) {
+	switch d {
+	case lattice.V1:
+		e, err := wasmbus.DecodeV1Event(subject, data)
+		if err != nil {
+			return Heard{}, fmt.Errorf("decoding a host event: %w", err)
+		}
+		return hearV1(e, at), nil
+	case lattice.OTP:
+		e, err := wasmbus.DecodeOTPEvent(subject, data)
+		if err != nil {
+			return Heard{}, fmt.Errorf("decoding a host event: %w", err)
+		}
+		return hearOTP(e, at), nil
+	}
+	return Heard{}, fmt.Errorf("decoding a host event: no dialect %q", d)
+}
+
+// heard makes the common case: a known event that means what it means.
+func heard(host lattice.HostID, events ...lattice.Event) Heard {
+	return Heard{Host: host, Known: true, Events: events}
+}
+
+// Seen is an unchanged heartbeat: life, and nothing else.
+func Seen(d lattice.Dialect, host lattice.HostID, uptime uint64) lattice.HostSeen {
+	can := canV1
+	if d == lattice.OTP {
+		can = canOTP
+	}
+	return lattice.HostSeen{Host: host, Dialect: d, Can: can, Uptime: uptime, Beat: true}
+}
