@@ -20,6 +20,8 @@ var (
 	machine  = []string{"internal/engine"}
 	core     = slices.Concat(observed, asked, planning, telling, machine)
 
+	translate = []string{"internal/tongue"}
+
 	contract = []string{"internal/store"}
 	stores   = []string{"internal/kvstore", "internal/redisstore", "internal/memstore"}
 	tongue   = []string{"internal/tongue"}
@@ -33,7 +35,7 @@ var (
 	simulate = []string{"internal/sim"}
 	testOnly = []string{"internal/storetest", "internal/natstest", "internal/guard"}
 
-	everyone = slices.Concat(words, core, contract, tongue, shells, running, command, simulate, testOnly)
+	everyone = slices.Concat(words, core, translate, contract, tongue, shells, running, command, simulate, testOnly)
 )
 
 // edge forbids an import. A target is a directory of ours, a module path or a std package. What lies below one of
@@ -48,7 +50,7 @@ type edge struct {
 var natsModules = []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2"}
 
 var forbidden = []edge{
-	{from: words, to: slices.Concat(core, contract, shells, running, command, simulate, testOnly), deep: true,
+	{from: words, to: slices.Concat(core, translate, contract, shells, running, command, simulate, testOnly), deep: true,
 		why: "the word packages are the bottom: everyone speaks them, so they may know nobody"},
 	{from: words, to: slices.Concat(natsModules, []string{"net", "net/http"}), deep: true,
 		why: "a codec has no connection; who decodes bytes must not care where they came from"},
@@ -72,6 +74,11 @@ var forbidden = []edge{
 	{from: telling, to: machine,
 		why: "status is a view of a result; the machine asks for it"},
 
+	{from: translate, to: slices.Concat(planning, telling, machine, contract, shells, running, command, simulate, testOnly), deep: true,
+		why: "a translator turns events and commands into other words; it must not know what they are for"},
+	{from: translate, to: slices.Concat(natsModules, []string{"net", "net/http"}), deep: true,
+		why: "a translator has no connection; feed and control have one each"},
+
 	{from: contract, to: slices.Concat(shells, running, command, simulate, testOnly), deep: true,
 		why: "the contract names no technology, or it would be the first store's habits"},
 	{from: contract, to: natsModules, deep: true,
@@ -92,8 +99,9 @@ var forbidden = []edge{
 	{from: simulate, to: slices.Concat(running, command),
 		why: "the simulator is driven by the process that is tested, never the other way round"},
 
-	{from: slices.Concat(contract, shells, running, command, testOnly), to: hostWord, except: slices.Concat(feed, control),
-		why: "only feed, control and the simulator translate a dialect; a third translator would be a second truth"},
+	{from: slices.Concat(contract, shells, running, command, testOnly), to: slices.Concat(hostWord, translate),
+		except: slices.Concat(feed, control),
+		why:    "only feed, control and the simulator meet a dialect; one more translator would be a second truth"},
 	{from: everyone, to: []string{"github.com/nats-io/nats-server/v2"}, except: []string{"cmd", "internal/natstest"},
 		why: "the embedded server is for wadm dev and for tests; everything else reaches NATS as a client"},
 	{from: everyone, to: []string{"internal/storetest"}, except: []string{"internal/storetest"},
@@ -180,7 +188,7 @@ func TestFloors(t *testing.T) {
 func TestFloorsCheckerSeesForbiddenEdges(t *testing.T) {
 	expect(t, checkFloors(goList(t, "testdata/floors", "./...")),
 		"internal/api: imports internal/memstore: shells never import each other",
-		"internal/api: imports wasmbus: only feed, control and the simulator",
+		"internal/api: imports wasmbus: only feed, control and the simulator meet",
 		"internal/plan: imports internal/status: the plan is told by status",
 		"internal/plan: reaches wasmbus: the core speaks one neutral language",
 		"internal/status: imports wasmbus: the core speaks one neutral language",
