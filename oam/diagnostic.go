@@ -70,7 +70,9 @@ func (ds Diagnostics) HasErrors() bool {
 }
 
 // Errors are the errors, in order.
-func (ds Diagnostics) Errors() Diagnostics { return ds.filter(func(d Diagnostic) bool { return d.Level == Error }) }
+func (ds Diagnostics) Errors() Diagnostics {
+	return ds.filter(func(d Diagnostic) bool { return d.Level == Error })
+}
 
 // Warnings are the warnings, in order.
 func (ds Diagnostics) Warnings() Diagnostics {
