@@ -96,8 +96,10 @@ const maxTokenBytes = 255
 // ValidToken reports whether an id or name may become one token of a NATS
 // subject and part of a JetStream KV key: 1 to 255 of [-/_=A-Za-z0-9]. It is
 // asked once, at the edge, of everything that a host calls an id.
-func ValidToken(s string) bool {
-	if s == "" || len(s) > maxTokenBytes {
+func ValidToken(s string) bool { return validToken(s) }
+
+func validToken[T string | []byte](s T) bool {
+	if len(s) == 0 || len(s) > maxTokenBytes {
 		return false
 	}
 	for i := range len(s) {
