@@ -75,6 +75,18 @@ fuzz_one() { # dir, name, seconds
   die "$1 $2 failed"
 }
 
+# The Dockerfile puts the binary into an empty image, where no loader and no library is.
+check_static() {
+  step "the binary is static"
+  local dir out
+  dir=$(mktemp -d)
+  CGO_ENABLED=0 go build -trimpath -o "$dir/wadm" ./cmd/wadm
+  out=$(ldd "$dir/wadm" 2>&1 || true)
+  "$dir/wadm" --version
+  rm -rf "$dir"
+  grep -q 'not a dynamic executable' <<<"$out" || die "wadm needs libraries: $out"
+}
+
 # The first command of the README, ended by itself as soon as the example is deployed. Its state goes nowhere, so
 # that a running wadm dev of the same person keeps its own.
 check_dev() {
@@ -94,6 +106,7 @@ step "golangci-lint"
 tool golangci-lint run ./...
 check_generated
 check_fuzz
+check_static
 check_dev
 step "go test -race"
 tool gotestsum --format pkgname --format-hide-empty-pkg -- -race -shuffle=on -timeout 8m ./...
