@@ -286,7 +286,7 @@ func decodeV1Request(op V1Op, body []byte) (any, error) {
 	case V1OpComponentAuction:
 		return request(body, V1ComponentAuction{}, "component_ref", "component_id", "constraints")
 	case V1OpProviderStart:
-		return request(body, V1StartProvider{}, "provider_id", "provider_ref")
+		return request(body, V1StartProvider{}, "provider_id")
 	case V1OpProviderStop:
 		wire, err := request(body, struct {
 			V1StopProvider

@@ -152,3 +152,20 @@ type V1Ctl struct {
 	Host    string // of host, component, provider and label operations on one host
 	Name    string // of config operations; holds dots if the subject had too many tokens
 }
+
+// Supported reports whether hosts serve the subject: a known operation with as
+// many tokens as it takes. They answer "unsupported subject" to the rest of
+// what they subscribe.
+func (c V1Ctl) Supported() bool {
+	switch c.Op {
+	case V1OpHostGet, V1OpHostStop, V1OpComponentScale, V1OpComponentUpdate,
+		V1OpProviderStart, V1OpProviderStop, V1OpLabelPut, V1OpLabelDel:
+		return isToken(c.Host)
+	case V1OpConfigPut, V1OpConfigGet, V1OpConfigDel:
+		return isToken(c.Name)
+	case V1OpHostPing, V1OpComponentAuction, V1OpProviderAuction, V1OpLinkPut, V1OpLinkDel,
+		V1OpLinkGet, V1OpClaimsGet, V1OpRegistryPut:
+		return c.Host == ""
+	}
+	return false
+}
