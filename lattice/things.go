@@ -1,0 +1,261 @@
+package lattice
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// applyContents folds the events that tell of one key on one host.
+func (s *State) applyContents(ev Event, now time.Duration, eff *Effect) {
+	switch ev := ev.(type) {
+	case Scaled:
+		if ev.Key.ID == "" {
+			return
+		}
+		if h := s.alive(ev.Host, now, eff); h != nil {
+			s.scaled(h, ev, now, eff)
+		}
+	case Started:
+		if ev.Key.ID == "" {
+			return
+		}
+		if h := s.alive(ev.Host, now, eff); h != nil {
+			s.started(h, ev, now, eff)
+		}
+	case Stopped:
+		// A host that stops may go on to list what stopped with it: that brings nobody to life.
+		if h := s.hosts[ev.Host]; ev.Key.ID == "" || h == nil && !s.Dead(ev.Host) {
+			return
+		}
+		if h := s.alive(ev.Host, now, eff); h != nil {
+			s.endedInstance(h, ev, now, eff)
+		}
+	case StartFailed:
+		h := s.alive(ev.Host, now, eff)
+		if h != nil && ev.SameKey != "" {
+			s.learn(ev.Key.Kind, true, ev.Ref, ev.SameKey, true, eff)
+		}
+	case Health:
+		if ev.Key.ID == "" {
+			return
+		}
+		if h := s.alive(ev.Host, now, eff); h != nil {
+			s.health(h, ev, now, eff)
+		}
+	}
+}
+
+// scaled makes the count what the host says. A count of zero removes the item, but an update in place ends with a misleading zero of
+// the old image, so the absence is not believed before an inventory.
+func (s *State) scaled(h *Host, ev Scaled, now time.Duration, eff *Effect) {
+	groups, ok := s.canonical(ev.Key, []Group{{Annotations: ev.Annotations, Count: ev.Count}})
+	if !ok || !legible(ev.Key.ID, ev.Key.Link, ev.Ref) {
+		s.lost(h, now, eff)
+		return
+	}
+	if len(groups) == 0 {
+		s.drop(h, ev.Key, eff)
+		s.ended(h, ev.Key, now)
+		s.doubt(h, now, eff)
+		return
+	}
+	if _, ok := s.put(h, ev.Key, ev.Ref, groups, eff); !ok {
+		s.lost(h, now, eff)
+		return
+	}
+	s.ended(h, ev.Key, now)
+}
+
+// lost counts an event that cannot be kept; the host is not as we know it any more.
+func (s *State) lost(h *Host, now time.Duration, eff *Effect) {
+	s.dropped++
+	s.doubt(h, now, eff)
+}
+
+// started adds an instance, or makes a provider be there.
+func (s *State) started(h *Host, ev Started, now time.Duration, eff *Effect) {
+	it := h.Item(ev.Key)
+	if it != nil && ev.Instance != "" && holds(it.Groups, ev.Instance) {
+		it.At = max(it.At, now) // told twice
+		return
+	}
+	one := Group{Annotations: ev.Annotations, Count: 1}
+	if ev.Instance != "" {
+		one.Instances = []string{strings.Clone(ev.Instance)}
+	}
+	groups := []Group{one}
+	sure := true
+	switch {
+	case it == nil:
+		sure = ev.Instance != "" || ev.Key.Kind == Provider
+	case ev.Key.Kind == Provider:
+		had := instance(it)
+		sure = len(had) == 0 || ev.Instance == "" || slices.Contains(had, ev.Instance)
+	default:
+		groups = append(slices.Clone(it.Groups), one)
+		sure = ev.Instance != "" && it.Ref == ev.Ref
+	}
+	groups, ok := s.canonical(ev.Key, groups)
+	if !ok {
+		s.lost(h, now, eff)
+		return
+	}
+	if _, ok := s.put(h, ev.Key, ev.Ref, groups, eff); !ok {
+		s.lost(h, now, eff)
+		return
+	}
+	s.ended(h, ev.Key, now)
+	if h.Dialect != V1 {
+		s.learn(ev.Key.Kind, true, ev.Ref, ev.Key.ID, true, eff)
+	}
+	if !sure {
+		s.doubt(h, now, eff)
+	}
+}
+
+// endedInstance removes an instance, or a provider.
+func (s *State) endedInstance(h *Host, ev Stopped, now time.Duration, eff *Effect) {
+	it := h.Item(ev.Key)
+	switch {
+	case it == nil:
+		if ev.Key.Kind == Provider {
+			s.ended(h, ev.Key, now)
+		}
+		s.doubt(h, now, eff)
+	case ev.Key.Kind == Provider:
+		had := instance(it)
+		if ev.Instance != "" && len(had) > 0 && !slices.Contains(had, ev.Instance) {
+			s.doubt(h, now, eff) // the end of an instance before this one
+			return
+		}
+		s.drop(h, ev.Key, eff)
+		s.ended(h, ev.Key, now)
+	case ev.Instance == "" || !holds(it.Groups, ev.Instance):
+		s.doubt(h, now, eff)
+	default:
+		s.without(h, it, ev.Instance, now, eff)
+	}
+}
+
+// without takes one instance away from an item.
+func (s *State) without(h *Host, it *Item, id string, now time.Duration, eff *Effect) {
+	groups := make([]Group, 0, len(it.Groups))
+	for _, g := range it.Groups {
+		if i, ok := slices.BinarySearch(g.Instances, id); ok {
+			g.Instances = slices.Delete(slices.Clone(g.Instances), i, i+1)
+			g.Count--
+		}
+		if g.Count > 0 {
+			groups = append(groups, g)
+		}
+	}
+	k, ref := it.Key, it.Ref
+	if len(groups) == 0 {
+		s.drop(h, k, eff)
+	} else if _, ok := s.put(h, k, ref, groups, eff); !ok {
+		s.lost(h, now, eff)
+		return
+	}
+	s.ended(h, k, now)
+}
+
+func (s *State) health(h *Host, ev Health, now time.Duration, eff *Effect) {
+	i, ok := h.find(ev.Key)
+	if !ok {
+		s.doubt(h, now, eff) // something runs that we do not know
+		return
+	}
+	told := HealthFailed
+	if ev.Healthy {
+		told = HealthPassed
+	}
+	if h.items[i].Healthy == told {
+		return
+	}
+	h.unshare()
+	h.items[i].Healthy = told
+	eff.note(&h.items[i])
+}
+
+// anyKind is the kind of an id that does not show it.
+const anyKind Kind = 255
+
+// kindOf tells the kind of an OTP public key by its first letter.
+func kindOf(id string) Kind {
+	switch {
+	case strings.HasPrefix(id, "M"):
+		return Component
+	case strings.HasPrefix(id, "V"):
+		return Provider
+	}
+	return anyKind
+}
+
+// refs ties image references to ids. A lattice has one such table, and a reference leads to one id at a time.
+type refs struct {
+	to   map[string]meaning
+	from map[string][]string // sorted; replaced, never modified
+}
+
+type meaning struct {
+	id   string
+	kind Kind // anyKind if nobody has told
+}
+
+func newRefs() refs { return refs{to: map[string]meaning{}, from: map[string][]string{}} }
+
+// learn ties a reference to an id. An inventory is no reason to change what is known (fresh is false): it shows under which reference
+// the first instance of an id was started, perhaps long ago.
+func (s *State) learn(kind Kind, kindKnown bool, ref, id string, fresh bool, eff *Effect) {
+	if ref == "" || id == "" {
+		return
+	}
+	if !kindKnown {
+		kind = anyKind
+	}
+	old, known := s.refs.to[ref]
+	switch {
+	case known && old.id == id:
+		if old.kind == anyKind && kind != anyKind {
+			s.refs.to[ref] = meaning{old.id, kind}
+		}
+		return
+	case known && !fresh:
+		return
+	case !known && len(s.refs.to) >= maxRefs, !legible(ref, id):
+		s.dropped++
+		return
+	}
+	ref, id = strings.Clone(ref), strings.Clone(id)
+	if known {
+		left := slices.DeleteFunc(slices.Clone(s.refs.from[old.id]), func(r string) bool { return r == ref })
+		if s.refs.from[old.id] = left; len(left) == 0 {
+			delete(s.refs.from, old.id)
+		}
+	}
+	s.refs.to[ref] = meaning{id, kind}
+	all := s.refs.from[id]
+	i, _ := slices.BinarySearch(all, ref)
+	s.refs.from[id] = slices.Insert(slices.Clone(all), i, ref)
+	eff.Changed = true
+	if eff.Ref == "" || ref < eff.Ref {
+		eff.Ref = ref
+	}
+}
+
+// Resolve is the id that a reference leads to, as far as the lattice has told: by a RefLearned, by what started, by an inventory.
+// In the 1.x dialect ids are chosen by whoever deploys, so nothing is learned there and nothing need be.
+func (s *State) Resolve(kind Kind, ref string) (id string, ok bool) {
+	m, ok := s.refs.to[ref]
+	if !ok || m.kind != anyKind && m.kind != kind {
+		return "", false
+	}
+	return m.id, true
+}
+
+// RefsOf is the references that lead to the id, sorted.
+func (s *State) RefsOf(id string) []string { return s.refs.from[id] }
+
+func (r refs) clone() refs { return refs{to: maps.Clone(r.to), from: maps.Clone(r.from)} }
