@@ -1,14 +1,20 @@
 // Package store is the contract between the control plane and whatever keeps its records: models, wishes, run records and leases.
 //
-// It knows the shapes of the records and what compare-and-set means; it never talks to anything. The implementations are kvstore
-// (JetStream), memstore and later redisstore; package storetest is the one suite that all of them pass. The API writes models and wishes,
+// It knows the shapes of the records and what compare-and-set means, and how a lease is taken, kept and lost (StepLease, pure); it never
+// talks to anything. The implementations are kvstore (JetStream), memstore and later redisstore; package storetest is the one suite that
+// all of them pass, and package watch below this one does for all of them what a watch promises. The API writes models and wishes,
 // the owner of a lattice writes run records, the process that wants to own it writes its lease: each key has one writer.
+//
+// A write that ends with another error than those below (a time-out, a lost connection) may or may not have happened: read before
+// writing again. Records are handed over, not shared: who got one may change it, save the bytes of a manifest.
 package store
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/wadm-go/wadm/internal/engine"
@@ -18,6 +24,10 @@ import (
 var (
 	ErrNotFound = errors.New("not found")
 	ErrConflict = errors.New("the record has changed meanwhile")
+	// ErrUnreadable comes with a revision, so that such a record can still be deleted or replaced, and with the name.
+	ErrUnreadable = errors.New("the stored record cannot be read")
+	// ErrTooLarge: nothing was written; the message names the application, its size and the limit.
+	ErrTooLarge = errors.New("the record is too large for the store")
 )
 
 // Revision is the store's number of a record's state. It only grows. 0 means "no record": Put with 0 creates and never overwrites.
@@ -37,8 +47,17 @@ type Model struct {
 	Unknown  map[string]json.RawMessage // members that we do not know and keep
 }
 
+// Clone is a copy whose versions and unknown members may be changed. The bytes of the manifests are shared and never changed by anybody.
+func (m Model) Clone() Model {
+	m.Versions = slices.Clone(m.Versions)
+	m.Unknown = maps.Clone(m.Unknown)
+	return m
+}
+
 // Change is one step of a watch. A watch is a snapshot followed by changes: End marks the end of the snapshot. After a gap the store
-// sends a whole snapshot again (Restart first), and absence in it is never an undeploy.
+// sends a whole snapshot again (Restart first), and absence in it is never an undeploy. End and Restart come alone, without a record.
+// A watcher that does not keep up gets a Restart too, instead of a queue that grows. A record that cannot be read is sent with its name
+// and revision only.
 type Change[T any] struct {
 	Name     string
 	Record   T
@@ -50,13 +69,15 @@ type Change[T any] struct {
 
 // Models holds manifests by application. Written by the API alone.
 type Models interface {
-	// Model returns the record of an application, or ErrNotFound.
+	// Model returns the record of an application, or ErrNotFound, or ErrUnreadable together with the name and the revision.
 	Model(ctx context.Context, lattice, app string) (Model, Revision, error)
 	// PutModel writes it if the store still holds expect (0: if there is none), else ErrConflict. It also puts the name into the lattice's set of names.
+	// ErrTooLarge if it does not fit: all versions of an application are one record.
 	PutModel(ctx context.Context, lattice string, m Model, expect Revision) (Revision, error)
-	// DeleteModel takes the name from the set and removes the record, if it still is at expect, else ErrConflict.
+	// DeleteModel takes the name from the set and removes the record, if it still is at expect, else ErrConflict. ErrNotFound if it is gone.
 	DeleteModel(ctx context.Context, lattice, app string, expect Revision) error
-	// Models lists all records of a lattice by ascending name. A record that cannot be read is listed with a nil Versions; it never silences the others.
+	// Models lists all records of a lattice by ascending name, with everything that was written before the call. A record that cannot be
+	// read is listed with nil Versions; it never silences the others. A record whose name is missing in the lattice's set is added back.
 	Models(ctx context.Context, lattice string) ([]Model, error)
 	// Lattices names every lattice that has a model, a wish or a run record, ascending.
 	Lattices(ctx context.Context) ([]string, error)
@@ -64,14 +85,17 @@ type Models interface {
 	WatchModels(ctx context.Context, lattice string) (<-chan Change[Model], error)
 }
 
-// Wishes holds what was asked last of each application. Written by the API alone.
+// Wishes holds what was asked last of each application. Written by the API alone. A wish is never removed: after a delete it is what
+// tells the owner, whenever there is one, that nothing shall be left. Errors and watches as for Models; an unreadable wish is not sent.
 type Wishes interface {
 	Wish(ctx context.Context, lattice, app string) (engine.Wish, Revision, error)
 	PutWish(ctx context.Context, lattice string, w engine.Wish, expect Revision) (Revision, error)
 	WatchWishes(ctx context.Context, lattice string) (<-chan Change[engine.Wish], error)
 }
 
-// Runs holds run records. Written by the owner of the lattice alone: a conflict means that the lease is lost.
+// Runs holds run records. Written by the owner of the lattice alone: a conflict means that the lease is lost. Runs lists by ascending
+// name; a record that cannot be read is listed with its name and revision only, so that the owner can replace it. DeleteRun of a record
+// that is already gone is no error: the owner may not have got the answer of its first try.
 type Runs interface {
 	Run(ctx context.Context, lattice, app string) (engine.Run, Revision, error)
 	PutRun(ctx context.Context, lattice string, r engine.Run, expect Revision) (Revision, error)
@@ -94,7 +118,8 @@ type Lease struct {
 	Since string        `json:"since,omitempty"` // RFC 3339, for people
 }
 
-// Leases holds one lease for each lattice. Written by whoever holds it, by compare-and-set.
+// Leases holds one lease for each lattice. Written by whoever holds it, by compare-and-set. What Lease returns may be old (a replica that
+// lags): only a PutLease that succeeded proves anything. StepLease makes the decisions.
 type Leases interface {
 	Lease(ctx context.Context, lattice string) (Lease, Revision, error)
 	PutLease(ctx context.Context, lattice string, l Lease, expect Revision) (Revision, error)
