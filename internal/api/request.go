@@ -1,0 +1,158 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"strings"
+
+	"github.com/wadm-go/wadm/oam"
+	"github.com/wadm-go/wadm/wadmapi"
+)
+
+// maxBody bounds the body of a request that names a version; package oam bounds a manifest.
+const maxBody = 64 << 10
+
+// Stamp is what a request needs from outside and a pure function cannot make: all of it comes in as values.
+type Stamp struct {
+	ID   string // of the wish
+	ULID string // version for a manifest without one
+	At   string // RFC 3339, for people
+}
+
+// Request is one request that changes something, checked and taken apart.
+type Request struct {
+	Op      wadmapi.Op // put, deploy, undeploy, del
+	App     string
+	Version *string       // deploy, del: as asked for; put: of the manifest
+	Put     *oam.Manifest // put only, valid, with a version
+	Stamp   Stamp
+}
+
+// Names of operations as 0.21.1's messages call them.
+var bodyNames = map[wadmapi.Op]string{
+	wadmapi.OpGet: "get", wadmapi.OpDelete: "delete", wadmapi.OpDeploy: "deploy", wadmapi.OpUndeploy: "undeploy",
+}
+
+// parseVersion reads the body of get, del, deploy and undeploy: nothing, or a JSON object with an optional version. Other members are
+// ignored, for clients of older servers send several that mean nothing any more.
+func parseVersion(op wadmapi.Op, body []byte) (*string, error) {
+	if len(body) == 0 {
+		return nil, nil
+	}
+	fail := func(format string, args ...any) (*string, error) {
+		return nil, fmt.Errorf("Unable to parse %s application request: "+format, append([]any{bodyNames[op]}, args...)...)
+	}
+	if len(body) > maxBody {
+		return fail("the body is %d bytes long, at most %d are allowed", len(body), maxBody)
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil {
+		return fail("%s", explain(body, err))
+	}
+	if members == nil {
+		return fail("expected a JSON object, found null at 1:1")
+	}
+	raw, ok := members["version"]
+	if !ok || op == wadmapi.OpUndeploy {
+		return nil, nil
+	}
+	var version *string
+	if err := json.Unmarshal(raw, &version); err != nil {
+		return fail("version must be a string")
+	}
+	return version, nil
+}
+
+// explain says in one line where a body stops being JSON, or which kind of value it is.
+func explain(body []byte, err error) string {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return fmt.Sprintf("expected a JSON object, found %s at 1:1", wrong.Value)
+	}
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		// Offset counts the bytes read, the offending one included.
+		before := body[:min(max(int(syntax.Offset)-1, 0), len(body))]
+		line := 1 + strings.Count(string(before), "\n")
+		column := 1 + len([]rune(string(before[strings.LastIndex(string(before), "\n")+1:])))
+		return fmt.Sprintf("%s at %d:%d", syntax.Error(), line, column)
+	}
+	return err.Error()
+}
+
+// manifestFormat picks the parser for a content type. 0.21.1 knows two exact words; we also take parameters, other case and the other names of YAML.
+func manifestFormat(contentType string, given bool) (oam.Format, error) {
+	if !given {
+		return oam.FormatAuto, nil
+	}
+	unsupported := fmt.Errorf("Unable to parse manifest: Unsupported content type %s given. Wadm supports YAML and JSON", contentType)
+	media, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return 0, unsupported
+	}
+	if set, ok := params["charset"]; ok && !strings.EqualFold(set, "utf-8") && !strings.EqualFold(set, "us-ascii") {
+		return 0, unsupported
+	}
+	switch media {
+	case "application/json":
+		return oam.FormatJSON, nil
+	case "application/yaml", "application/x-yaml", "text/yaml":
+		return oam.FormatYAML, nil
+	}
+	return 0, unsupported
+}
+
+// parsePut reads a manifest and checks it whole. When it is refused, the second result is the reply and the request is empty.
+func parsePut(body []byte, contentType string, typed bool, stamp Stamp) (Request, any) {
+	format, err := manifestFormat(contentType, typed)
+	if err != nil {
+		return Request{}, wadmapi.NewError(err.Error())
+	}
+	doc, found := oam.Decode(body, format)
+	prefix := ""
+	if doc == nil || found.HasErrors() {
+		prefix = "Unable to parse manifest: "
+	}
+	if found = append(found, oam.ValidatePut(doc)...); doc == nil || found.HasErrors() {
+		return Request{}, refusePut(prefix, found)
+	}
+	m := doc.Manifest
+	version, versioned := m.Metadata.Annotations[oam.AnnotationVersion]
+	// What no rule of the manifest refused must still be fit for a subject and a key.
+	if err := errors.Join(wadmapi.ValidName(m.Metadata.Name), wadmapi.ValidVersion(version)); err != nil {
+		return Request{}, wadmapi.NewError("invalid manifest: " + strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	if !versioned {
+		version = stamp.ULID
+		m.Metadata.Annotations[oam.AnnotationVersion] = version
+	}
+	return Request{Op: wadmapi.OpPut, App: m.Metadata.Name, Version: &version, Put: m, Stamp: stamp}, nil
+}
+
+// refusePut makes the reply to a manifest with mistakes: the first one as 0.21.1 words it, and all of them with their places.
+func refusePut(prefix string, found oam.Diagnostics) any {
+	errs := found.Errors()
+	if len(errs) == 0 {
+		return wadmapi.NewError(prefix + "the manifest is empty")
+	}
+	reply := wadmapi.PutErrorReply{Message: prefix + firstMessage(errs[0]), Result: wadmapi.ResultError}
+	for _, d := range errs.Shown().Sorted() {
+		reply.Errors = append(reply.Errors, wadmapi.PutError{
+			Message: d.Message, Path: d.Path, Line: d.Line, Column: d.Col, Width: d.Width, Suggestion: d.Suggestion,
+		})
+	}
+	return reply
+}
+
+// firstMessage keeps a text that clients match on to the letter, and gives our own its place.
+func firstMessage(d oam.Diagnostic) string {
+	if d.Compat {
+		return d.Message
+	}
+	if d.Line == 0 {
+		return d.Text()
+	}
+	return d.Text() + " (manifest:" + d.Place() + ")"
+}

@@ -1,0 +1,349 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/wadm-go/wadm/internal/store"
+	"github.com/wadm-go/wadm/wadmapi"
+)
+
+// StatusSource knows the last status told of an application: a cache, never a question to anybody. When the lattice has no valid owner, the
+// status's message says so.
+type StatusSource interface {
+	Status(lattice, app string) (wadmapi.Status, bool)
+}
+
+// Handler answers an operation of a category of ours (wadm.api.{lattice}.host.…, wadm.api.{lattice}.lattice.…). name is empty where the
+// subject has none, and may be any token. false means that there is no such operation.
+type Handler func(ctx context.Context, lattice, op, name string, body []byte) ([]byte, bool)
+
+// Options are what a Service works with. Models, Wishes and Status must be set.
+type Options struct {
+	Models   store.Models
+	Wishes   store.Wishes
+	Status   StatusSource
+	Handlers map[wadmapi.Category]Handler
+
+	Log     *slog.Logger     // default slog.Default()
+	Now     func() time.Time // default time.Now
+	Entropy io.Reader        // for versions that we make, default crypto/rand; called from several goroutines
+	Workers int              // requests carried out at once, default 64
+	Timeout time.Duration    // for one request, default 10 s, the time clients wait
+}
+
+// Service answers wadm.api.> in the queue group of generation 0.21. Requests on one application are carried out in the order in which
+// they came, others side by side.
+type Service struct {
+	o      Options
+	nc     *nats.Conn
+	writer writer
+	notify *notifier
+	sub    *nats.Subscription
+	closed chan struct{} // closed when the subscription has handed over its last message
+
+	intake *lanes        // by lattice: keeps the order while manifests are read
+	work   *lanes        // by application
+	room   chan struct{} // requests in the house, waiting or worked on
+	open   sync.WaitGroup
+}
+
+// New makes a service; Start begins to answer.
+func New(nc *nats.Conn, o Options) *Service {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Entropy == nil {
+		o.Entropy = rand.Reader
+	}
+	if o.Workers <= 0 {
+		o.Workers = 64
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 10 * time.Second
+	}
+	return &Service{
+		o: o, nc: nc,
+		writer: writer{models: o.Models, wishes: o.Wishes},
+		notify: &notifier{nc: nc, now: o.Now, log: o.Log},
+		closed: make(chan struct{}),
+		intake: newLanes(0), work: newLanes(o.Workers),
+		room: make(chan struct{}, 4*o.Workers),
+	}
+}
+
+// Start subscribes. When it returns, the server knows of it.
+func (s *Service) Start() error {
+	sub, err := s.nc.QueueSubscribe(wadmapi.APIWildcard, wadmapi.QueueGroup, s.receive)
+	if err != nil {
+		return fmt.Errorf("subscribing to %s: %w", wadmapi.APIWildcard, err)
+	}
+	sub.SetClosedHandler(func(string) { close(s.closed) })
+	s.sub = sub
+	s.notify.streamKnown() // looks for the stream before the first deploy needs it
+	if err := s.nc.Flush(); err != nil {
+		return fmt.Errorf("subscribing to %s: %w", wadmapi.APIWildcard, err)
+	}
+	return nil
+}
+
+// Stop takes no more requests, lets those in the house be answered, and returns; or gives up when ctx ends.
+func (s *Service) Stop(ctx context.Context) error {
+	if s.sub == nil {
+		return nil
+	}
+	if err := s.sub.Drain(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+		return fmt.Errorf("draining %s: %w", wadmapi.APIWildcard, err)
+	}
+	done := make(chan struct{})
+	go func() {
+		if !s.nc.IsClosed() {
+			<-s.closed
+		}
+		s.open.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("stopping the API with requests under way: %w", ctx.Err())
+	}
+}
+
+// receive is called for one message after another; it only sorts them. When the house is full it waits, and NATS keeps what comes.
+func (s *Service) receive(m *nats.Msg) {
+	subject, err := wadmapi.ParseSubject(m.Subject)
+	if err != nil {
+		s.answer(m, wadmapi.NewError(err.Error()))
+		return
+	}
+	s.room <- struct{}{}
+	s.open.Add(1)
+	leave := func() { <-s.room; s.open.Done() }
+
+	switch {
+	case subject.Category != wadmapi.CategoryModel:
+		s.work.run(unordered(), s.guard(m, func() { s.extension(m, subject) }, leave))
+	case subject.Op == wadmapi.OpPut:
+		s.receivePut(m, subject.Lattice, leave)
+	default:
+		key := subject.Lattice + "." + subject.Name
+		if subject.Name == "" {
+			key = unordered()
+		}
+		job := s.guard(m, func() { s.model(m, subject) }, leave)
+		s.intake.run(subject.Lattice, func() { s.work.run(key, job) })
+	}
+}
+
+// receivePut reads manifests side by side, for that is the long part of a put, and holds back what came later for the same lattice
+// until it is known which application the put is about.
+func (s *Service) receivePut(m *nats.Msg, lattice string, leave func()) {
+	type read struct {
+		request Request
+		refusal any
+	}
+	ready := make(chan read, 1)
+	s.work.run(unordered(), func() {
+		r := read{refusal: wadmapi.NewError(internalError)} // what stands when reading panics
+		defer func() { ready <- r }()
+		s.guard(m, func() {
+			contentType, typed := header(m, "Content-Type")
+			r.request, r.refusal = parsePut(m.Data, contentType, typed, s.stamp())
+		}, nil)()
+	})
+	s.intake.run(lattice, func() {
+		r := <-ready
+		if r.refusal != nil {
+			s.answer(m, r.refusal)
+			leave()
+			return
+		}
+		s.work.run(lattice+"."+r.request.App, s.guard(m, func() { s.change(m, lattice, r.request) }, leave))
+	})
+}
+
+// unordered is a key that no other job has.
+func unordered() string { return " " + uuid.NewString() }
+
+// guard makes a job that answers a panic instead of ending the process: one request must not stop the others.
+func (s *Service) guard(m *nats.Msg, job, leave func()) func() {
+	return func() {
+		if leave != nil {
+			defer leave()
+		}
+		defer func() {
+			if p := recover(); p != nil {
+				s.o.Log.Error("a request panicked", "subject", m.Subject, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				if leave != nil { // else whoever waits for the result answers
+					s.answer(m, wadmapi.NewError(internalError))
+				}
+			}
+		}()
+		job()
+	}
+}
+
+func (s *Service) extension(m *nats.Msg, subject wadmapi.Subject) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.o.Timeout)
+	defer cancel()
+	if handle := s.o.Handlers[subject.Category]; handle != nil {
+		if body, ok := handle(ctx, subject.Lattice, string(subject.Op), subject.Name, m.Data); ok {
+			s.send(m, body)
+			return
+		}
+	}
+	s.answer(m, wadmapi.NewError(wadmapi.Unsupported(m.Subject).Error()))
+}
+
+// model carries out a model operation other than put.
+func (s *Service) model(m *nats.Msg, subject wadmapi.Subject) {
+	switch subject.Op {
+	case wadmapi.OpDeploy, wadmapi.OpUndeploy, wadmapi.OpDelete:
+		version, err := parseVersion(subject.Op, m.Data)
+		if err != nil {
+			s.answer(m, wadmapi.NewError(err.Error()))
+			return
+		}
+		s.change(m, subject.Lattice, Request{Op: subject.Op, App: subject.Name, Version: version, Stamp: s.stamp()})
+	default:
+		ctx, cancel := context.WithTimeout(context.Background(), s.o.Timeout)
+		defer cancel()
+		s.answer(m, s.read(ctx, subject, m.Data))
+	}
+}
+
+// change carries out a request that writes: decide and store, then the event, then the reply.
+func (s *Service) change(m *nats.Msg, lattice string, r Request) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.o.Timeout)
+	defer cancel()
+	d, err := s.writer.change(ctx, lattice, r)
+	if err != nil {
+		s.o.Log.Error("an API request failed in the store", "op", r.Op, "lattice", lattice, "application", r.App, "err", err)
+		s.answer(m, storageError(r))
+		return
+	}
+	if d.Event != nil {
+		s.notify.publish(ctx, lattice, *d.Event)
+	}
+	s.answer(m, d.Reply)
+}
+
+// read answers a question.
+func (s *Service) read(ctx context.Context, subject wadmapi.Subject, body []byte) any {
+	app := subject.Name
+	if subject.Op == wadmapi.OpHistory {
+		return wadmapi.NewError(noHistory)
+	}
+	if app == "" {
+		return s.list(ctx, subject)
+	}
+	var version *string
+	if subject.Op == wadmapi.OpGet {
+		var err error
+		if version, err = parseVersion(subject.Op, body); err != nil {
+			return wadmapi.NewError(err.Error())
+		}
+	}
+	var m *store.Model
+	found, _, err := s.o.Models.Model(ctx, subject.Lattice, app)
+	switch {
+	case err == nil:
+		m = &found
+	case !errors.Is(err, store.ErrNotFound):
+		s.o.Log.Error("reading an application", "lattice", subject.Lattice, "application", app, "err", err)
+		return failed(subject.Op, true, storageFailed)
+	}
+	switch subject.Op {
+	case wadmapi.OpVersions:
+		return renderVersions(m, app)
+	case wadmapi.OpStatus:
+		return renderStatus(m, app, s.told(subject.Lattice, app))
+	}
+	return renderGet(m, app, version)
+}
+
+// list answers both forms of the list.
+func (s *Service) list(ctx context.Context, subject wadmapi.Subject) any {
+	models, err := s.o.Models.Models(ctx, subject.Lattice)
+	if err != nil {
+		s.o.Log.Error("listing the applications", "lattice", subject.Lattice, "err", err)
+		return failed(subject.Op, false, storageFailed)
+	}
+	summaries := make([]wadmapi.ModelSummary, 0, len(models))
+	for i := range models {
+		summaries = append(summaries, renderSummary(&models[i], s.told(subject.Lattice, models[i].Name)))
+	}
+	if subject.Op == wadmapi.OpList {
+		return summaries
+	}
+	return wadmapi.ListReply{Result: wadmapi.ResultSuccess, Message: "Successfully fetched list of applications", Models: summaries}
+}
+
+func (s *Service) told(lattice, app string) told {
+	status, known := s.o.Status.Status(lattice, app)
+	return told{status, known}
+}
+
+func (s *Service) stamp() Stamp {
+	now := s.o.Now().UTC()
+	version, err := ulid.New(ulid.Timestamp(now), s.o.Entropy)
+	if err != nil {
+		version = ulid.Make() // the source of randomness failed; ulid has one of its own
+	}
+	return Stamp{ID: uuid.NewString(), ULID: version.String(), At: now.Format(time.RFC3339Nano)}
+}
+
+// answer replies with an object. A request without a reply subject was carried out all the same.
+func (s *Service) answer(m *nats.Msg, reply any) {
+	if m.Reply == "" {
+		return
+	}
+	body, err := wadmapi.Encode(reply)
+	if err != nil {
+		s.o.Log.Error("encoding a reply", "subject", m.Subject, "err", err)
+		body, _ = wadmapi.Encode(wadmapi.NewError(storageFailed)) // only a stored manifest can be what does not encode
+	}
+	s.send(m, body)
+}
+
+func (s *Service) send(m *nats.Msg, body []byte) {
+	if m.Reply == "" {
+		return
+	}
+	err := m.Respond(body)
+	if errors.Is(err, nats.ErrMaxPayload) {
+		text := fmt.Sprintf("The reply is %d bytes long, the NATS server allows %d", len(body), s.nc.MaxPayload())
+		body, _ = wadmapi.Encode(wadmapi.NewError(text)) // two strings always encode
+		err = m.Respond(body)
+	}
+	if err != nil {
+		s.o.Log.Warn("replying", "subject", m.Subject, "err", err)
+	}
+}
+
+// header finds a header whatever the case of its name.
+func header(m *nats.Msg, name string) (string, bool) {
+	for key, values := range m.Header {
+		if strings.EqualFold(key, name) && len(values) > 0 {
+			return values[0], true
+		}
+	}
+	return "", false
+}

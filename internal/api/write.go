@@ -1,0 +1,174 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/wadm-go/wadm/internal/store"
+	"github.com/wadm-go/wadm/wadmapi"
+)
+
+// maxTries bounds how often one request starts over because somebody else wrote first. Within a process requests on one application take
+// turns, so only other processes conflict; a request that lost this often reports a storage error.
+const maxTries = 64
+
+// takeBackWithin bounds the tidying after a request that failed half way.
+const takeBackWithin = 5 * time.Second
+
+// writer carries decisions out: one compare-and-set loop over an application's wish and record.
+type writer struct {
+	models store.Models
+	wishes store.Wishes
+}
+
+// change decides and writes until nobody else got in between, and returns the decision that was carried out.
+func (w writer) change(ctx context.Context, lattice string, r Request) (Decision, error) {
+	var mine store.Revision // of the wish that this request has written, 0: none yet
+	for try := range maxTries {
+		d, done, err := w.attempt(ctx, lattice, r, try, &mine)
+		if err != nil {
+			w.takeBack(ctx, lattice, r, mine)
+			return Decision{}, err
+		}
+		if done {
+			if d.Wish == nil {
+				w.takeBack(ctx, lattice, r, mine)
+			}
+			return d, nil
+		}
+		if err := pause(ctx, try); err != nil {
+			w.takeBack(ctx, lattice, r, mine)
+			return Decision{}, err
+		}
+	}
+	w.takeBack(ctx, lattice, r, mine)
+	return Decision{}, fmt.Errorf("changing application %q: %d others wrote first: %w", r.App, maxTries, store.ErrConflict)
+}
+
+// attempt is one round: read, decide, write the wish, write the record. done is false when somebody else wrote meanwhile.
+func (w writer) attempt(ctx context.Context, lattice string, r Request, try int, mine *store.Revision) (d Decision, done bool, err error) {
+	// The wish is read before the record: whoever changed both in between has changed the wish first.
+	var wished store.Revision
+	if r.Op != wadmapi.OpPut { // a put wishes nothing
+		if wished, err = w.wishRevision(ctx, lattice, r.App); err != nil {
+			return d, false, err
+		}
+	}
+	f, err := w.find(ctx, lattice, r)
+	if err != nil {
+		return d, false, err
+	}
+	d = Decide(f, r)
+	if d.Wish != nil {
+		// Each wish that is written has an id of its own: an owner that acted on an earlier one must see this one too.
+		d.Wish.ID = r.Stamp.ID + suffix(try)
+		rev, err := w.wishes.PutWish(ctx, lattice, *d.Wish, wished)
+		if errors.Is(err, store.ErrConflict) {
+			return d, false, nil
+		}
+		if err != nil {
+			return d, false, fmt.Errorf("writing the wish of application %q: %w", r.App, err)
+		}
+		*mine = rev
+	}
+	switch {
+	case d.Remove:
+		err = w.models.DeleteModel(ctx, lattice, r.App, f.Revision)
+	case d.Record != nil:
+		_, err = w.models.PutModel(ctx, lattice, *d.Record, f.Revision)
+	}
+	if errors.Is(err, store.ErrConflict) {
+		return d, false, nil
+	}
+	if err != nil {
+		return d, false, fmt.Errorf("writing the record of application %q: %w", r.App, err)
+	}
+	return d, true, nil
+}
+
+func suffix(try int) string {
+	if try == 0 {
+		return ""
+	}
+	return "-" + strconv.Itoa(try)
+}
+
+func (w writer) wishRevision(ctx context.Context, lattice, app string) (store.Revision, error) {
+	_, rev, err := w.wishes.Wish(ctx, lattice, app)
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("reading the wish of application %q: %w", app, err)
+	}
+	return rev, nil
+}
+
+// find loads what the request is decided on.
+func (w writer) find(ctx context.Context, lattice string, r Request) (Found, error) {
+	var f Found
+	m, rev, err := w.models.Model(ctx, lattice, r.App)
+	switch {
+	case err == nil:
+		f.Model, f.Revision = &m, rev
+	case !errors.Is(err, store.ErrNotFound):
+		return f, fmt.Errorf("reading the record of application %q: %w", r.App, err)
+	}
+	looksAround := r.Op == wadmapi.OpDeploy && f.Model != nil || r.Op == wadmapi.OpPut && refersElsewhere(r.Put)
+	if !looksAround {
+		return f, nil
+	}
+	all, err := w.models.Models(ctx, lattice)
+	if err != nil {
+		return f, fmt.Errorf("reading the applications of lattice %q: %w", lattice, err)
+	}
+	for i := range all {
+		if all[i].Name != r.App {
+			f.Others = append(f.Others, all[i])
+		}
+	}
+	return f, nil
+}
+
+// takeBack replaces a wish that this request wrote, and whose record it could not write, by one that says what the record says: else the
+// owner would go on doing what the client was told has failed. It gives up silently when another request has wished since, for that
+// one's record follows; and when the store fails again, for then nothing can be known.
+func (w writer) takeBack(ctx context.Context, lattice string, r Request, mine store.Revision) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeBackWithin) // the request's own time may be up: that is why we are here
+	defer cancel()
+	for try := 0; mine != 0 && try < maxTries; try++ {
+		f, err := w.find(ctx, lattice, Request{App: r.App})
+		if err != nil || unreadable(f.Model) {
+			return
+		}
+		back := settled(f, r.App, r.Stamp)
+		back.ID = r.Stamp.ID + "-back" + suffix(try)
+		if mine, err = w.wishes.PutWish(ctx, lattice, back, mine); err != nil || f.Model == nil {
+			return
+		}
+		// The record is written again, unchanged, so that a request which decided before this wish and has not written yet starts over.
+		if _, err = w.models.PutModel(ctx, lattice, *f.Model, f.Revision); !errors.Is(err, store.ErrConflict) {
+			return
+		}
+		if pause(ctx, try) != nil {
+			return
+		}
+	}
+}
+
+// pause waits a random moment that grows with the number of tries, so that two processes do not collide for ever.
+func pause(ctx context.Context, try int) error {
+	limit := min(time.Duration(try+1)*2*time.Millisecond, 50*time.Millisecond)
+	t := time.NewTimer(time.Duration(rand.Int64N(int64(limit))))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
