@@ -1,0 +1,64 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/wadm-go/wadm/lattice"
+)
+
+// Why says why something cannot be brought about now. It is a result, not an error: nobody erred, the lattice lacks something.
+type Why string
+
+// The causes, the weightiest first: the first of them is what status tells.
+const (
+	NotCarried   Why = "not-carried"   // the lattice's dialect has no words for it
+	MixedLattice Why = "mixed-lattice" // hosts of both dialects, and nobody said which one counts
+	Conflict     Why = "conflict"      // another application holds the id
+	NoHostFits   Why = "no-host-fits"  // no host has the labels
+	TooFewHosts  Why = "too-few-hosts" // fewer hosts than providers wanted
+	HeldByOther  Why = "held-by-other" // the host runs the id for somebody else
+	ConfigAbsent Why = "config-absent" // an external config does not exist
+	BackingOff   Why = "backing-off"   // it failed and is tried again later
+	Unhealthy    Why = "unhealthy"     // a provider's host says so
+	EndsUnknown  Why = "ends-unknown"  // a link's ends were never seen
+	NotListening Why = "not-listening" // absence is not proven yet
+)
+
+// Gap is something wanted that no command can bring about now.
+type Gap struct {
+	Component string
+	Spread    string
+	Short     int // instances
+	Why       Why
+	Host      lattice.HostID
+	Owner     string // HeldByOther, Conflict: whose it is, "" = nobody's
+	Detail    string // the host's words, a field, a config's name
+	Tries     int
+	Until     time.Duration // BackingOff: when it is tried again
+}
+
+// PartID names what status tells of: a component by name, or the n-th link (from 1).
+type PartID struct {
+	Component string
+	Link      int
+}
+
+// Part is how one component or link stands.
+type Part struct {
+	ID       PartID
+	Want     int
+	Have     int  // right image, right place
+	Open     int  // commands under way
+	Sent     int  // commands of this pass
+	Starting bool // something is missing that will be started, is under way, or backs off: stops wait
+	Held     bool // nothing may be concluded yet
+	Evicting bool // commands of this pass take instances from hosts that no spread allows
+	Changing bool // another image or config list is being brought in
+	Gaps     []Gap
+	Told     []string // what people should know beforehand
+}
+
+// Done says that the part is as wanted, as far as anybody knows.
+func (p *Part) Done() bool {
+	return p.Have == p.Want && p.Open == 0 && p.Sent == 0 && !p.Starting && !p.Held && !p.Changing && len(p.Gaps) == 0
+}

@@ -1,0 +1,154 @@
+package plan
+
+import (
+	"container/heap"
+
+	"github.com/wadm-go/wadm/internal/ledger"
+	"github.com/wadm-go/wadm/lattice"
+)
+
+// candidate is a host that could take one more.
+type candidate struct {
+	host    *lattice.Host
+	own     int // of this component, planned
+	load    int // of all, planned
+	waiting bool
+}
+
+func (a candidate) before(b candidate) bool {
+	switch {
+	case a.waiting != b.waiting:
+		return b.waiting
+	case a.own != b.own:
+		return a.own < b.own
+	case a.load != b.load:
+		return a.load < b.load
+	}
+	return a.host.ID < b.host.ID
+}
+
+// place gives n instances of a spread, one at a time, to the matching host that carries fewest of this component, then fewest of all, then has
+// the lowest id. A host on which it failed lately comes last. What finds no place is a gap.
+func (j *job) place(spread, n int) {
+	cs := j.candidates(spread)
+	if len(cs) == 0 {
+		j.noPlace(spread, n)
+		return
+	}
+	if n == 1 {
+		best := 0
+		for i := range cs {
+			if cs[i].before(cs[best]) {
+				best = i
+			}
+		}
+		j.accept(spread, cs[best], 1)
+		return
+	}
+	q := &queue[candidate]{less: candidate.before}
+	q.fill(cs)
+	for n > 0 && len(q.of) > 0 {
+		c := q.of[0]
+		if c.waiting {
+			j.accept(spread, c, n)
+			return
+		}
+		j.accept(spread, c, 1)
+		n--
+		if j.r.Kind == lattice.Provider {
+			q.drop()
+			continue
+		}
+		q.of[0].own++
+		q.of[0].load++
+		q.fix()
+	}
+	if n > 0 {
+		j.noPlace(spread, n)
+	}
+}
+
+// accept gives the host what was found for it, or, if it is backing off, says until when.
+func (j *job) accept(spread int, c candidate, n int) {
+	if !c.waiting {
+		j.give(j.site(c.host), spread, n)
+		return
+	}
+	b, _ := j.Ledger.Backoff(j.App, ledger.Cause{Host: c.host.ID, What: j.r.Name})
+	j.part.Gaps = append(j.part.Gaps, Gap{
+		Component: j.r.Name, Spread: j.r.Shares[spread].Spread.Name, Short: n, Why: BackingOff,
+		Host: c.host.ID, Detail: b.Last, Tries: b.Tries, Until: b.Until,
+	})
+	j.part.Starting = true
+	j.wake(b.Until)
+}
+
+func (j *job) candidates(spread int) []candidate {
+	var out []candidate
+	need := j.r.Shares[spread].Spread.Requirements
+	for _, h := range j.State.Hosts() {
+		if !h.Fits(need) {
+			continue
+		}
+		c := candidate{host: h, load: h.Load + j.Ledger.Pending(h.ID) + j.extra[h.ID]}
+		if s := j.sites[h.ID]; s != nil {
+			if s.held || s.old {
+				continue
+			}
+			c.own = s.planned + s.added
+			if j.r.Kind == lattice.Provider && (c.own > 0 || s.have > 0) {
+				continue
+			}
+		}
+		c.waiting = j.Ledger.Waiting(j.App, ledger.Cause{Host: h.ID, What: j.r.Name}, j.Now)
+		out = append(out, c)
+	}
+	return out
+}
+
+// noPlace says why n instances of the spread find no host.
+func (j *job) noPlace(spread, n int) {
+	sp := j.r.Shares[spread].Spread
+	g := Gap{Component: j.r.Name, Spread: sp.Name, Short: n, Why: NoHostFits, Detail: requirements(sp.Requirements)}
+	for _, s := range j.order {
+		switch {
+		case !s.fit.has(spread):
+		case s.held:
+			g.Why, g.Owner, g.Host, g.Detail = HeldByOther, s.owner, s.host.ID, j.key.ID
+		case s.old:
+			return // it ends first: see oldOnes
+		case g.Why == NoHostFits:
+			g.Why = TooFewHosts
+		}
+	}
+	j.part.Gaps = append(j.part.Gaps, g)
+}
+
+// queue is a heap over values.
+type queue[T any] struct {
+	of   []T
+	less func(a, b T) bool
+}
+
+func (q *queue[T]) Len() int           { return len(q.of) }
+func (q *queue[T]) Less(a, b int) bool { return q.less(q.of[a], q.of[b]) }
+func (q *queue[T]) Swap(a, b int)      { q.of[a], q.of[b] = q.of[b], q.of[a] }
+
+// Push belongs to heap.Interface.
+func (q *queue[T]) Push(x any) { q.of = append(q.of, x.(T)) }
+
+// Pop belongs to heap.Interface.
+func (q *queue[T]) Pop() any {
+	last := q.of[len(q.of)-1]
+	q.of = q.of[:len(q.of)-1]
+	return last
+}
+
+func (q *queue[T]) fill(of []T) {
+	q.of = of
+	heap.Init(q)
+}
+
+// fix puts the first one in its place again after it changed; drop takes it away.
+func (q *queue[T]) fix()  { heap.Fix(q, 0) }
+func (q *queue[T]) drop() { heap.Pop(q) }

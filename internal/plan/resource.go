@@ -1,0 +1,424 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/wadm-go/wadm/internal/ledger"
+	"github.com/wadm-go/wadm/lattice"
+)
+
+// site is one host on which a component runs, is under way, or cannot run.
+type site struct {
+	host    *lattice.Host
+	item    *lattice.Item
+	open    *ledger.Entry
+	have    int // ours, observed
+	planned int // ours, once what is under way has come
+	fit     fit
+	old     bool   // runs another image that must end before ours can start there
+	owner   string // held by another owner
+	held    bool
+	gone    int // to be taken away
+	added   int
+	spreads []int // what was added, by spread
+}
+
+// job is the placement of one component in one pass.
+type job struct {
+	*pass
+	r     *Resource
+	key   lattice.Key
+	part  Part
+	sites map[lattice.HostID]*site
+	order []*site // by host id
+}
+
+// resource brings one component or provider to its wanted state.
+func (p *pass) resource(r *Resource) {
+	id, _ := p.idOf(r)
+	j := &job{pass: p, r: r, key: lattice.Key{Kind: r.Kind, ID: id, Link: r.LinkName}, sites: map[lattice.HostID]*site{}}
+	j.part = Part{ID: PartID{Component: r.Name}}
+	defer func() {
+		weightiest(j.part.Gaps)
+		p.out.Parts[j.part.ID] = j.part
+	}()
+	if r.Scaler == Unscaled {
+		return
+	}
+	if len(r.Shares) > maxSpreads {
+		j.part.Gaps = append(j.part.Gaps, Gap{Component: r.Name, Why: NotCarried, Detail: "more than 64 spreads"})
+		return
+	}
+	if p.Taken != nil && j.key.ID != "" {
+		if other := p.Taken(j.key); other != "" {
+			j.part.Gaps = append(j.part.Gaps, Gap{Component: r.Name, Why: Conflict, Owner: other, Detail: j.key.ID})
+			return
+		}
+	}
+	j.collect()
+	j.health()
+	ready := j.configsReady()
+	missing := j.assign()
+	j.part.Open = len(p.Ledger.OpenFor(p.App, r.Name))
+	for _, e := range p.Ledger.OpenFor(p.App, r.Name) {
+		j.part.Starting = j.part.Starting || e.Starting()
+		j.part.Changing = j.part.Changing || e.Action == ledger.Update || e.From == e.To
+	}
+	if missing > 0 || j.adding() {
+		j.starts(ready)
+	}
+	j.changes(ready)
+	j.stops(missing)
+}
+
+func (j *job) site(h *lattice.Host) *site {
+	s := j.sites[h.ID]
+	if s == nil {
+		s = &site{host: h, fit: j.fits(h)}
+		j.sites[h.ID] = s
+		at, _ := slices.BinarySearchFunc(j.order, h.ID, func(s *site, id lattice.HostID) int {
+			if s.host.ID < id {
+				return -1
+			} else if s.host.ID > id {
+				return 1
+			}
+			return 0
+		})
+		j.order = slices.Insert(j.order, at, s)
+	}
+	return s
+}
+
+func (j *job) fits(h *lattice.Host) fit {
+	var f fit
+	for i := range j.r.Shares {
+		if h.Fits(j.r.Shares[i].Spread.Requirements) {
+			f |= 1 << i
+		}
+	}
+	return f
+}
+
+func (j *job) target(ref string) ledger.Target {
+	return ledger.Target{Kind: j.r.Kind, ID: j.key.ID, Ref: ref, Link: j.r.LinkName, Contract: j.r.Contract}
+}
+
+// collect gathers the hosts on which the component runs or is under way.
+func (j *job) collect() {
+	if j.key.ID != "" {
+		for _, h := range j.State.HostsOf(j.key) {
+			s := j.site(h)
+			s.item = h.Item(j.key)
+			s.have = s.item.CountOf(j.App)
+			s.planned = s.have
+			exclusive := j.r.Kind == lattice.Provider || !h.Can.Relative
+			if owner, held := heldByOther(s.item, j.App); held && (exclusive || !lattice.SameRef(s.item.Ref, j.r.Ref)) {
+				s.owner, s.held = owner, true
+			}
+			s.old = s.have > 0 && h.Can.Relative && !lattice.SameRef(s.item.Ref, j.r.Ref)
+		}
+	}
+	for _, e := range j.Ledger.OpenFor(j.App, j.r.Name) {
+		h := j.State.Host(e.Host)
+		if h == nil || e.Action != ledger.Scale && e.Action != ledger.Update {
+			continue
+		}
+		s := j.site(h)
+		s.open = e
+		switch {
+		case s.old && e.Stopping():
+		case e.Starting():
+			s.planned = max(s.have, e.To)
+		case e.Stopping():
+			s.planned = min(s.have, e.To)
+		}
+	}
+}
+
+func (j *job) health() {
+	if j.r.Kind != lattice.Provider {
+		return
+	}
+	n := 0
+	for _, s := range j.order {
+		if s.have > 0 && s.item.Unhealthy() {
+			n++
+		}
+	}
+	if n > 0 {
+		j.part.Gaps = append(j.part.Gaps, Gap{Component: j.r.Name, Why: Unhealthy, Short: n})
+	}
+}
+
+// configsReady says that every config that the component is started with is known to be there, with the value that we want.
+func (j *job) configsReady() bool {
+	ready := true
+	for _, name := range j.r.Config {
+		if !j.configReady(name, &j.part, j.r.Name) {
+			ready = false
+		}
+	}
+	return ready
+}
+
+// assign credits what runs to the spreads and returns how many instances are missing. What no spread wants is marked gone.
+func (j *job) assign() (missing int) {
+	if j.r.Scaler == Daemon {
+		return j.assignDaemon()
+	}
+	want := counts(j.r.Shares)
+	supply := map[fit]int{}
+	for _, s := range j.order {
+		if !s.old {
+			supply[s.fit] += s.planned
+		}
+	}
+	f := pour(supply, want)
+	for _, w := range want {
+		j.part.Want += w
+	}
+	for i, n := range f.need {
+		missing += n
+		if n > 0 && !j.held() {
+			j.place(i, n)
+		}
+	}
+	for _, c := range f.classes {
+		if n := supply[c] - f.kept(c); n > 0 {
+			j.surplus(c, n)
+		}
+	}
+	j.count()
+	return missing
+}
+
+// held says that nothing may be concluded from an absence yet; what is missing is left alone.
+func (j *job) held() bool {
+	if mayStart(&j.View, j.key) {
+		return false
+	}
+	j.part.Held = true
+	j.wake(j.Belief.StartAt)
+	return true
+}
+
+func (j *job) assignDaemon() (missing int) {
+	n := j.r.Instances
+	if j.r.Kind == lattice.Provider {
+		n = min(n, 1)
+	}
+	matched := make([]bool, len(j.r.Shares))
+	for _, h := range j.State.Hosts() {
+		f := j.fits(h)
+		if f == 0 {
+			continue
+		}
+		for i := range matched {
+			matched[i] = matched[i] || f.has(i)
+		}
+		j.part.Want += n
+		s := j.sites[h.ID]
+		planned := 0
+		if s != nil && !s.old {
+			planned = s.planned
+		}
+		if planned >= n {
+			continue
+		}
+		missing += n - planned
+		if j.held() {
+			continue
+		}
+		j.give(j.site(h), j.firstSpread(f), n-planned)
+	}
+	for i, ok := range matched {
+		if !ok && n > 0 {
+			j.part.Gaps = append(j.part.Gaps, Gap{Component: j.r.Name, Spread: j.r.Shares[i].Spread.Name, Why: NoHostFits, Detail: requirements(j.r.Shares[i].Spread.Requirements)})
+		}
+	}
+	for _, s := range j.order {
+		switch {
+		case s.old:
+		case s.fit == 0:
+			s.gone = s.planned
+		case s.planned > n:
+			s.gone = s.planned - n
+		}
+	}
+	j.count()
+	return missing
+}
+
+func (j *job) firstSpread(f fit) int {
+	best := 0
+	for i := range j.r.Shares {
+		if f.has(i) && (!f.has(best) || j.r.Shares[i].Index < j.r.Shares[best].Index) {
+			best = i
+		}
+	}
+	return best
+}
+
+func (j *job) count() {
+	for _, s := range j.order {
+		if !s.old && lattice.SameRef(refOf(s.item), j.r.Ref) {
+			j.part.Have += min(s.have, s.planned-s.gone)
+		}
+	}
+}
+
+func refOf(it *lattice.Item) string {
+	if it == nil {
+		return ""
+	}
+	return it.Ref
+}
+
+func (j *job) give(s *site, spread, n int) {
+	if s.spreads == nil {
+		s.spreads = make([]int, len(j.r.Shares))
+	}
+	s.spreads[spread] += n
+	s.added += n
+	j.extra[s.host.ID] += n
+}
+
+// surplus marks n instances of the class for removal: from hosts where most of this component run, then from the fullest, then from the last by
+// id, one at a time.
+func (j *job) surplus(c fit, n int) {
+	var of []*site
+	for _, s := range j.order {
+		if s.fit == c && !s.old && s.planned > 0 {
+			of = append(of, s)
+		}
+	}
+	q := &queue[*site]{less: func(a, b *site) bool {
+		x, y := a.planned-a.gone, b.planned-b.gone
+		if x != y {
+			return x > y
+		}
+		if a.host.Load != b.host.Load {
+			return a.host.Load > b.host.Load
+		}
+		return a.host.ID > b.host.ID
+	}}
+	q.fill(of)
+	for ; n > 0 && len(q.of) > 0; n-- {
+		s := q.of[0]
+		s.gone++
+		if s.gone >= s.planned {
+			q.drop()
+		} else {
+			q.fix()
+		}
+	}
+}
+
+func (j *job) adding() bool {
+	return slices.ContainsFunc(j.order, func(s *site) bool { return s.added > 0 })
+}
+
+// starts emits what was placed. A component takes one command at a time on each host.
+func (j *job) starts(ready bool) {
+	j.part.Starting = j.part.Starting || j.adding()
+	if !ready {
+		j.part.Starting = true
+		return
+	}
+	for _, s := range j.order {
+		if s.added == 0 || s.open != nil || s.gone > 0 {
+			continue
+		}
+		ref := j.r.Ref
+		if s.have > 0 && !s.host.Can.Relative {
+			if !lattice.SameRef(s.item.Ref, j.r.Ref) {
+				continue // its image is changed first
+			}
+			ref = s.item.Ref // another reference would make the host's inventory lie
+		}
+		j.send(&j.part, ledger.Command{
+			Reason: ledger.ReasonTooFew, Action: ledger.Scale, Component: j.r.Name, Host: s.host.ID, Target: j.target(ref),
+			From: s.have, To: s.planned + s.added, Annotations: j.annotations(s), Config: j.r.Config,
+		})
+		j.part.Starting = true
+	}
+}
+
+// annotations are those of the spread that owns most of what is added here; ties go to the one that comes first in the manifest.
+func (j *job) annotations(s *site) lattice.Annotations {
+	best := -1
+	for i := range s.spreads {
+		if s.spreads[i] == 0 {
+			continue
+		}
+		if best < 0 || s.spreads[i] > s.spreads[best] || s.spreads[i] == s.spreads[best] && j.r.Shares[i].Index < j.r.Shares[best].Index {
+			best = i
+		}
+	}
+	if best >= 0 && s.added >= s.have {
+		return j.r.spreads[best]
+	}
+	return j.standing(s)
+}
+
+// standing are the annotations for what already runs on the site: the spread that its own annotation names, if the host still fits it.
+func (j *job) standing(s *site) lattice.Annotations {
+	name := annotationsOf(s.item, j.App)[SpreadAnnotation]
+	for i := range j.r.Shares {
+		if j.r.Shares[i].Spread.Name == name && s.fit.has(i) {
+			return j.r.spreads[i]
+		}
+	}
+	if s.fit == 0 {
+		return j.r.Annotations
+	}
+	return j.r.spreads[j.firstSpread(s.fit)]
+}
+
+// stops takes away what no spread wants, once nothing is being started or changed: an application gets smaller only when it is whole.
+func (j *job) stops(missing int) {
+	if j.stopAll() {
+		return
+	}
+	waiting := j.part.Starting || j.part.Held || j.part.Changing
+	for _, s := range j.order {
+		if s.gone == 0 || s.open != nil || s.have == 0 {
+			continue
+		}
+		if waiting {
+			j.part.Changing = true
+			continue
+		}
+		reason := ledger.ReasonTooMany
+		if s.fit == 0 {
+			reason = ledger.ReasonIneligible
+		}
+		sent := j.part.Sent
+		to := max(0, s.planned-s.gone)
+		j.stop(&j.part, stopping{
+			component: j.r.Name, host: s.host.ID, key: j.key, target: j.target(s.item.Ref),
+			from: s.have, to: to, reason: reason, annotations: j.standing(s), config: j.r.Config,
+		})
+		j.part.Evicting = j.part.Evicting || reason == ledger.ReasonIneligible && j.part.Sent > sent
+		j.part.Changing = true
+	}
+	j.oldOnes(missing)
+}
+
+// requirements writes a spread's requirements for people.
+func requirements(r map[string]string) string {
+	keys := make([]string, 0, len(r))
+	// order: sorted below.
+	for k := range r {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	out := ""
+	for i, k := range keys {
+		if i > 0 {
+			out += ", "
+		}
+		out += k + "=" + r[k]
+	}
+	return out
+}

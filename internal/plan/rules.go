@@ -1,0 +1,90 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/wadm-go/wadm/internal/ledger"
+	"github.com/wadm-go/wadm/lattice"
+)
+
+// View is what the rules of truth look at.
+type View struct {
+	State  *lattice.State
+	Ledger *ledger.Ledger
+	Now    time.Duration
+	Belief Belief
+}
+
+// Belief is what the owner may conclude now. The engine writes it.
+type Belief struct {
+	MayStart bool                   // what is missing is really missing: see design §5.2
+	StartAt  time.Duration          // when MayStart will be true by time alone; Never while nobody can say
+	Doubted  func(lattice.Key) bool // an absence of the key somewhere is not proven yet
+	Frozen   bool                   // disconnected, or many hosts vanished at once: nothing is done
+}
+
+// isOurs says that an item bears the application's annotation. On a 1.x host it must bear the manager's as well: a foreign tool may have
+// copied the other.
+func isOurs(it *lattice.Item, app string) bool { return it != nil && it.CountOf(app) > 0 }
+
+// heldByOther says whose a 1.x id or an OTP provider is that runs on the host without our annotation.
+func heldByOther(it *lattice.Item, app string) (owner string, held bool) {
+	if it == nil || it.Count() == 0 || it.CountOf(app) > 0 {
+		return "", false
+	}
+	for _, o := range it.Owners() {
+		if o != "" {
+			return o, true
+		}
+	}
+	return "", true
+}
+
+// isFresh says that something heard after the last command for the target tells how many of it run there. Nothing is stopped on older news.
+func isFresh(v *View, app string, host lattice.HostID, key lattice.Key, t ledger.Target) bool {
+	at := v.State.Evidence(host, key)
+	return at != lattice.Never && at > v.Ledger.LastSent(app, host, t)
+}
+
+// mayStart says that a missing instance of the key may be taken for missing.
+func mayStart(v *View, key lattice.Key) bool {
+	return !v.Belief.Frozen && v.Belief.MayStart && (key.ID == "" || v.Belief.Doubted == nil || !v.Belief.Doubted(key))
+}
+
+// mayUse says that the host can be sent anything at all.
+func mayUse(v *View, host lattice.HostID) bool { return v.State.Host(host) != nil && !v.Belief.Frozen }
+
+// mayStop says that instances may be taken from the host: it is ours, the news is fresh and nothing for it is under way.
+func mayStop(v *View, app string, host lattice.HostID, key lattice.Key, t ledger.Target) bool {
+	h := v.State.Host(host)
+	return h != nil && !v.Belief.Frozen && isOurs(h.Item(key), app) && isFresh(v, app, host, key, t)
+}
+
+// MaySend judges a command again at the moment when it goes out: what was true when it was planned may be no longer. It does not look at
+// revision and epoch, which the engine knows.
+func MaySend(v *View, c *ledger.Command) bool {
+	switch c.Action {
+	case ledger.Scale, ledger.Update:
+	default:
+		return !v.Belief.Frozen
+	}
+	if !mayUse(v, c.Host) {
+		return false
+	}
+	key := lattice.Key{Kind: c.Target.Kind, ID: c.Target.ID, Link: c.Target.Link}
+	item := v.State.Host(c.Host).Item(key)
+	have := 0
+	if item != nil {
+		have = item.CountOf(c.App)
+		if _, held := heldByOther(item, c.App); held && !v.State.Host(c.Host).Can.Relative {
+			return false
+		}
+	}
+	switch {
+	case c.Action == ledger.Update:
+		return have > 0
+	case c.To < c.From:
+		return have == c.From && mayStop(v, c.App, c.Host, key, c.Target)
+	}
+	return have == c.From || key.ID == "" && c.From == 0
+}

@@ -1,0 +1,366 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/wadm-go/wadm/internal/ledger"
+	"github.com/wadm-go/wadm/lattice"
+)
+
+// configWanted finds a config of the wanted revision.
+func (p *pass) configWanted(name string) (Config, bool) {
+	if p.Wanted == nil {
+		return Config{}, false
+	}
+	i, ok := slices.BinarySearchFunc(p.Wanted.Configs, name, func(c Config, n string) int {
+		if c.Name < n {
+			return -1
+		} else if c.Name > n {
+			return 1
+		}
+		return 0
+	})
+	if !ok {
+		return Config{}, false
+	}
+	return p.Wanted.Configs[i], true
+}
+
+// configKnown returns what the lattice holds under the name; while nobody knows, it is asked for.
+func (p *pass) configKnown(name string) (lattice.ConfigState, bool) {
+	s, ok := p.State.Config(name)
+	if !ok || s.Asked == lattice.Never {
+		p.confs[name] = true
+		return s, false
+	}
+	return s, true
+}
+
+// configReady says that the config is there with the value that we want. What is missing for good is a gap of the part.
+func (p *pass) configReady(name string, part *Part, component string) bool {
+	c, _ := p.configWanted(name)
+	s, known := p.configKnown(name)
+	switch {
+	case !known:
+		part.Changing = true
+		return false
+	case !c.Managed && !s.Found:
+		part.Gaps = append(part.Gaps, Gap{Component: component, Why: ConfigAbsent, Detail: name})
+		return false
+	case c.Managed && (!s.Found || !maps.Equal(s.Values, c.Values)):
+		p.backingOff(part, component, ledger.Command{Action: ledger.PutConfig, ConfigName: name})
+		part.Changing = true
+		return false
+	}
+	return true
+}
+
+// backingOff adds the gap of a stored thing that failed lately.
+func (p *pass) backingOff(part *Part, component string, c ledger.Command) bool {
+	b, ok := p.Ledger.Backoff(p.App, ledger.CauseOf(&c))
+	if !ok || p.Now >= b.Until {
+		return false
+	}
+	part.Gaps = append(part.Gaps, Gap{Component: component, Why: BackingOff, Detail: b.Last, Tries: b.Tries, Until: b.Until})
+	p.wake(b.Until)
+	return true
+}
+
+// openStored returns the open entry for a config or link of this application.
+func (p *pass) openStored(is func(*ledger.Entry) bool) *ledger.Entry {
+	for _, e := range p.Ledger.OpenOn("") {
+		if e.App == p.App && is(e) {
+			return e
+		}
+	}
+	return nil
+}
+
+// configs puts the managed configs that are missing or differ.
+func (p *pass) configs() {
+	for _, c := range p.Wanted.Configs {
+		s, known := p.configKnown(c.Name)
+		if !known || !c.Managed || s.Found && maps.Equal(s.Values, c.Values) {
+			continue
+		}
+		if p.openStored(func(e *ledger.Entry) bool { return e.ConfigName == c.Name && e.Action == ledger.PutConfig }) != nil {
+			continue
+		}
+		cmd := ledger.Command{Action: ledger.PutConfig, ConfigName: c.Name, Values: c.Values, Reason: ledger.ReasonConfigMissing}
+		if s.Found {
+			cmd.Reason = ledger.ReasonConfigDiffers
+		}
+		if b, ok := p.Ledger.Backoff(p.App, ledger.CauseOf(&cmd)); ok && p.Now < b.Until {
+			p.wake(b.Until)
+			continue
+		}
+		p.send(nil, cmd)
+	}
+}
+
+// links brings every wanted link to its state.
+func (p *pass) links() {
+	for i := range p.Wanted.Links {
+		part := Part{ID: PartID{Link: i + 1}, Want: 1}
+		p.link(&p.Wanted.Links[i], &part)
+		weightiest(part.Gaps)
+		p.out.Parts[part.ID] = part
+	}
+}
+
+func sameSlot(l lattice.Link) func(*ledger.Entry) bool {
+	return func(e *ledger.Entry) bool {
+		return (e.Action == ledger.PutLink || e.Action == ledger.DeleteLink) && e.Link.Slot() == l.Slot()
+	}
+}
+
+// resolved returns the link with both ends filled in.
+func (p *pass) resolved(l *Link) (lattice.Link, bool) {
+	want := l.Want
+	if l.SourceRef == "" {
+		return want, true
+	}
+	source, ok1 := p.State.Resolve(lattice.Component, l.SourceRef)
+	target, ok2 := p.State.Resolve(lattice.Provider, l.TargetRef)
+	want.Source, want.Target = source, target
+	return want, ok1 && ok2
+}
+
+func (p *pass) link(l *Link, part *Part) {
+	want, ok := p.resolved(l)
+	if !ok {
+		part.Gaps = append(part.Gaps, Gap{Component: l.Component, Why: EndsUnknown, Detail: l.Display})
+		return
+	}
+	if p.State.LinksAsked() == lattice.Never {
+		p.out.AskLinks = true
+		part.Held = true
+		return
+	}
+	if p.openStored(sameSlot(want)) != nil {
+		part.Open++
+		return
+	}
+	var same, other *lattice.Link
+	for _, have := range p.State.LinksFrom(want.Source) {
+		switch {
+		case have.Slot() != want.Slot():
+		case have.Target == want.Target:
+			same = &have
+		case want.Contract != "" || intersects(have.Interfaces, want.Interfaces):
+			other = &have
+		}
+	}
+	switch {
+	case other != nil && want.Contract == "":
+		if p.wants(*other) {
+			part.Gaps = append(part.Gaps, Gap{Component: l.Component, Why: Conflict, Detail: l.Display})
+			return
+		}
+		p.sendLink(part, l, ledger.Command{Action: ledger.DeleteLink, Link: *other, Reason: ledger.ReasonLinkTarget})
+	case other != nil:
+		p.sendLink(part, l, ledger.Command{Action: ledger.PutLink, Link: want, Reason: ledger.ReasonLinkTarget})
+	case same == nil:
+		p.putMissing(part, l, want)
+	default:
+		p.mend(part, l, want, *same)
+	}
+}
+
+// mend compares an existing link with the wanted one. Hosts resolve the configs of a link when it is put, so another list or value of configs is
+// a deletion and a put; other interfaces alone, or OTP values, are one put.
+func (p *pass) mend(part *Part, l *Link, want, have lattice.Link) {
+	before, applied := p.Memory.Applied(want)
+	switch {
+	case want.Contract != "" && have.Values != want.Values:
+		p.sendLink(part, l, ledger.Command{Action: ledger.PutLink, Link: want, Reason: ledger.ReasonLinkDiffers})
+	case !slices.Equal(have.SourceConfig, want.SourceConfig) || !slices.Equal(have.TargetConfig, want.TargetConfig):
+		if p.linkConfigs(part, l, want) {
+			p.sendLink(part, l, ledger.Command{Action: ledger.DeleteLink, Link: have, Reason: ledger.ReasonLinkDiffers})
+		}
+	case want.Contract == "" && p.staleValues(want, l, before, applied):
+		if p.linkConfigs(part, l, want) {
+			p.sendLink(part, l, ledger.Command{Action: ledger.DeleteLink, Link: have, Reason: ledger.ReasonLinkConfig})
+		}
+	case !slices.Equal(sorted(have.Interfaces), sorted(want.Interfaces)):
+		if p.linkConfigs(part, l, want) {
+			p.sendLink(part, l, ledger.Command{Action: ledger.PutLink, Link: want, Reason: ledger.ReasonLinkDiffers})
+		}
+	default:
+		if p.linkConfigs(part, l, want) {
+			part.Have = 1
+		}
+	}
+}
+
+// staleValues says that the link carries values that are no longer the wanted ones. Of a link that we did not put this is known only while the
+// config itself still differs: then the link was put with the old value.
+func (p *pass) staleValues(want lattice.Link, l *Link, before string, applied bool) bool {
+	if applied {
+		return before != l.Values
+	}
+	for _, name := range l.managed {
+		c, _ := p.configWanted(name)
+		if s, known := p.State.Config(name); known && s.Asked != lattice.Never && s.Found && !maps.Equal(s.Values, c.Values) {
+			return true
+		}
+	}
+	return false
+}
+
+// putMissing puts a link that is not there. A list of links may lag, so one that we put before must be missing twice.
+func (p *pass) putMissing(part *Part, l *Link, want lattice.Link) {
+	if _, applied := p.Memory.Applied(want); applied && p.Memory.Missed(want) < 2 {
+		p.out.AskLinks = true
+		part.Held = true
+		return
+	}
+	if p.linkConfigs(part, l, want) {
+		p.sendLink(part, l, ledger.Command{Action: ledger.PutLink, Link: want, Reason: ledger.ReasonLinkMissing})
+	}
+}
+
+// linkConfigs says that every config that the link names is there.
+func (p *pass) linkConfigs(part *Part, l *Link, want lattice.Link) bool {
+	ready := true
+	for _, name := range append(slices.Clone(want.SourceConfig), want.TargetConfig...) {
+		ready = p.configReady(name, part, l.Component) && ready
+	}
+	return ready
+}
+
+func (p *pass) sendLink(part *Part, l *Link, c ledger.Command) {
+	c.Component = l.Component
+	if p.backingOff(part, l.Component, c) {
+		return
+	}
+	p.send(part, c)
+}
+
+// wants says that the link is one of the wanted revision.
+func (p *pass) wants(l lattice.Link) bool {
+	if p.Wanted == nil {
+		return false
+	}
+	for i := range p.Wanted.Links {
+		if w, ok := p.resolved(&p.Wanted.Links[i]); ok && w.Slot() == l.Slot() && (w.Target == l.Target || w.Contract != "") {
+			return true
+		}
+	}
+	return false
+}
+
+// unwantedLinks deletes the links that earlier revisions put. A new name of a link is there before the old one goes.
+func (p *pass) unwantedLinks() {
+	if len(p.Applied) == 0 && p.From == nil {
+		return
+	}
+	if p.State.LinksAsked() == lattice.Never {
+		p.out.AskLinks = true
+		p.out.Owed++
+		return
+	}
+	for _, l := range p.formerLinks() {
+		if p.wants(l) {
+			continue
+		}
+		there := slices.ContainsFunc(p.State.LinksFrom(l.Source), func(h lattice.Link) bool { return h.Slot() == l.Slot() && h.Target == l.Target })
+		if !there {
+			continue
+		}
+		p.out.Owed++
+		if p.linksUnsettled(l.Source) || p.openStored(sameSlot(l)) != nil {
+			continue
+		}
+		cmd := ledger.Command{Action: ledger.DeleteLink, Link: l, Reason: ledger.ReasonLinkRemoved}
+		if p.Wanted == nil {
+			cmd.Reason = ledger.ReasonUndeployed
+		}
+		if b, ok := p.Ledger.Backoff(p.App, ledger.CauseOf(&cmd)); ok && p.Now < b.Until {
+			p.wake(b.Until)
+			continue
+		}
+		p.send(nil, cmd)
+	}
+}
+
+// formerLinks are the links that we put and those of the revision before.
+func (p *pass) formerLinks() []lattice.Link {
+	out := slices.Clone(p.Applied)
+	if p.From == nil {
+		return out
+	}
+	for i := range p.From.Links {
+		l, ok := p.resolved(&p.From.Links[i])
+		if ok && !slices.ContainsFunc(out, func(o lattice.Link) bool { return o.Slot() == l.Slot() && o.Target == l.Target }) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// linksUnsettled says that a wanted link from the source is not yet as it should be.
+func (p *pass) linksUnsettled(source string) bool {
+	if p.Wanted == nil {
+		return false
+	}
+	for i := range p.Wanted.Links {
+		w, ok := p.resolved(&p.Wanted.Links[i])
+		if ok && w.Source != source {
+			continue
+		}
+		id := PartID{Link: i + 1}
+		part, now := p.out.Parts[id]
+		if !now {
+			part = p.Prior[id]
+		}
+		if part.Have == 0 && len(part.Gaps) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// unwantedConfigs deletes configs that we put and nothing uses any more: no revision that is live, no link, nothing that still runs or is under
+// way. What a live revision uses is never deleted, at any moment.
+func (p *pass) unwantedConfigs() {
+	for _, name := range p.Configs {
+		if _, wanted := p.configWanted(name); wanted {
+			continue
+		}
+		s, known := p.configKnown(name)
+		if known && !s.Found {
+			continue
+		}
+		p.out.Owed++
+		if !known || p.configUsed(name) || p.openStored(func(e *ledger.Entry) bool { return e.ConfigName == name }) != nil {
+			continue
+		}
+		cmd := ledger.Command{Action: ledger.DeleteConfig, ConfigName: name, Reason: ledger.ReasonConfigUnused}
+		if b, ok := p.Ledger.Backoff(p.App, ledger.CauseOf(&cmd)); ok && p.Now < b.Until {
+			p.wake(b.Until)
+			continue
+		}
+		p.send(nil, cmd)
+	}
+}
+
+func (p *pass) configUsed(name string) bool {
+	if p.InUse != nil && p.InUse(name) || p.out.Leftover > 0 || p.starting() || p.Ledger.OpenOf(p.App) > 0 || len(p.out.Commands) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(p.State.Links(), func(l lattice.Link) bool {
+		return slices.Contains(l.SourceConfig, name) || slices.Contains(l.TargetConfig, name)
+	})
+}
+
+func intersects(a, b []string) bool {
+	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
+}
+
+func sorted(s []string) []string {
+	out := slices.Clone(s)
+	slices.Sort(out)
+	return out
+}
