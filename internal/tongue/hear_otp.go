@@ -40,7 +40,7 @@ func hearOTP(e wasmbus.Event, at time.Duration) Heard {
 	case wasmbus.OTPActorUpdateFailed:
 		return heard(host, lattice.Doubt{Host: host, Key: componentOTP(d.PublicKey)})
 	case wasmbus.OTPActorsStarted, wasmbus.OTPActorsStartFailed, wasmbus.OTPActorsStopped,
-		wasmbus.OTPHealthCheckStatus, wasmbus.OTPInvocation:
+		wasmbus.OTPHealthCheckStatus, wasmbus.OTPInvocationSucceeded, wasmbus.OTPInvocationFailed:
 		return heard(host)
 	case wasmbus.OTPProviderStarted:
 		return heard(host, lattice.Started{Host: host, Key: providerOTP(d.PublicKey, d.LinkName), Ref: ref(d.ImageRef),

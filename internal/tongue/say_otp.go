@@ -55,7 +55,7 @@ func (v Voice) sayComponentOTP(c *ledger.Command) (Message, any, error) {
 			Count: c.To - c.From, HostID: host}, nil
 	}
 	m := Message{Subject: v.otp().StopActor(host), Ack: AckAfterStop}
-	return m, wasmbus.OTPStopActor{ActorRef: c.Target.ID, Annotations: c.Annotations, Count: c.From - c.To, HostID: host}, nil
+	return m, wasmbus.OTPStopActor{ActorRef: c.Target.ID, Annotations: c.Annotations, Count: c.From - c.To}, nil
 }
 
 func (v Voice) sayProviderOTP(c *ledger.Command) (Message, any, error) {
@@ -71,7 +71,7 @@ func (v Voice) sayProviderOTP(c *ledger.Command) (Message, any, error) {
 			HostID: host, LinkName: c.Target.Link, ProviderRef: c.Target.Ref}, nil
 	}
 	m := Message{Subject: v.otp().StopProvider(host), Ack: AckAfterGoodbye}
-	return m, wasmbus.OTPStopProvider{ContractID: c.Target.Contract, HostID: host, LinkName: c.Target.Link, ProviderRef: c.Target.ID}, nil
+	return m, wasmbus.OTPStopProvider{HostID: host, LinkName: c.Target.Link, ProviderRef: c.Target.ID}, nil
 }
 
 // linkLaneOTP: a put and a delete of one link must not overtake each other.

@@ -1,0 +1,190 @@
+package feed
+
+import (
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/wadm-go/wadm/lattice"
+	"github.com/wadm-go/wadm/wasmbus"
+)
+
+// Defaults of the bounds in Config.
+const (
+	defaultMaxEvents = 1 << 16
+	defaultMaxBytes  = 128 << 20
+	defaultMaxHosts  = 20_000
+)
+
+// Config says what to listen to. The zero values of the bounds mean the defaults.
+type Config struct {
+	Lattice   string
+	Dialect   lattice.Dialect      // Auto: both
+	Now       func() time.Duration // monotonic time of the process
+	Log       *slog.Logger
+	MaxEvents int // waiting events; more than that and everything waiting is given up for a resync
+	MaxBytes  int // the same, in bytes of the messages they came in
+	MaxHosts  int // hosts whose last heartbeat is remembered
+}
+
+// Batch is everything that waited. Resync means that something was lost before these events, so what was heard until now proves no
+// absence any more (engine.Connected).
+type Batch struct {
+	Resync bool
+	Events []lattice.Event
+}
+
+// Stats counts messages since the start.
+type Stats struct {
+	Messages  uint64 // all of them
+	Unchanged uint64 // heartbeats that said nothing new
+	Unknown   uint64 // events that are not in the protocol
+	Broken    uint64 // messages that break it
+	Panics    uint64 // messages on which our own code failed
+	Resyncs   uint64 // times that something was lost
+}
+
+// Feed is one lattice's ear. Take, Ready, Touch, Lost and Stats may be called from any goroutine.
+type Feed struct {
+	cfg    Config
+	subs   []*nats.Subscription
+	ready  chan struct{}
+	closed sync.WaitGroup
+
+	mu    sync.Mutex
+	queue queue
+	beats beats
+	stats Stats
+}
+
+// Start subscribes to the host events of the lattice: wasmbus.evt.{lattice}.> for 1.x, wasmbus.evt.{lattice} and
+// *.wasmbus.evt.{lattice} for OTP hosts. It returns when the server has the subscriptions, so what happens afterwards is heard.
+func Start(nc *nats.Conn, cfg Config) (*Feed, error) {
+	f := New(cfg)
+	for _, one := range subjects(cfg.Lattice, cfg.Dialect) {
+		var seed [16]byte
+		rand.Read(seed[:])
+		ear := &ear{feed: f, dialect: one.dialect, prints: wasmbus.NewFingerprinter(seed)}
+		sub, err := nc.Subscribe(one.subject, func(m *nats.Msg) { ear.hear(m.Subject, m.Data) })
+		if err != nil {
+			f.Close()
+			return nil, fmt.Errorf("listening to the hosts on %s: %w", one.subject, err)
+		}
+		f.subs = append(f.subs, sub)
+		f.watch(sub)
+	}
+	if err := nc.Flush(); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("listening to the hosts of lattice %q: %w", cfg.Lattice, err)
+	}
+	return f, nil
+}
+
+// New makes a feed without subscriptions; Hear is its only way in. For tests and for buses that are no NATS.
+func New(cfg Config) *Feed {
+	if cfg.MaxEvents == 0 {
+		cfg.MaxEvents = defaultMaxEvents
+	}
+	if cfg.MaxBytes == 0 {
+		cfg.MaxBytes = defaultMaxBytes
+	}
+	if cfg.MaxHosts == 0 {
+		cfg.MaxHosts = defaultMaxHosts
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Feed{cfg: cfg, ready: make(chan struct{}, 1), beats: newBeats(cfg.MaxHosts),
+		queue: newQueue(cfg.MaxEvents, cfg.MaxBytes)}
+}
+
+type listening struct {
+	subject string
+	dialect lattice.Dialect
+}
+
+func subjects(name string, d lattice.Dialect) []listening {
+	v1 := []listening{{wasmbus.V1Events(name), lattice.V1}}
+	otp := []listening{{wasmbus.OTPEventSubject(name), lattice.OTP}, {"*." + wasmbus.OTPEventSubject(name), lattice.OTP}}
+	switch d {
+	case lattice.V1:
+		return v1
+	case lattice.OTP:
+		return otp
+	}
+	return append(v1, otp...)
+}
+
+// watch turns a slow consumer into a resync: the client has dropped messages that we shall never see.
+func (f *Feed) watch(sub *nats.Subscription) {
+	slow := sub.StatusChanged(nats.SubscriptionSlowConsumer)
+	f.closed.Go(func() {
+		for range slow {
+			f.Lost("slow consumer: messages were dropped")
+		}
+	})
+}
+
+// Ready receives when there is something to take.
+func (f *Feed) Ready() <-chan struct{} { return f.ready }
+
+// Take returns what waits, in order, and empties the feed.
+func (f *Feed) Take() Batch {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.queue.take()
+}
+
+// Touch says that something other than a host event has changed what is believed of a host: a command was sent to it, or an
+// inventory of it was read. Its next heartbeat is decoded even if it equals the last one, for it may say something new to us.
+func (f *Feed) Touch(host lattice.HostID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.beats.touch(host)
+}
+
+// Lost gives up everything that waits and asks for a resync. The process calls it when the connection comes back.
+func (f *Feed) Lost(why string) {
+	f.mu.Lock()
+	first := !f.queue.resync
+	f.lost()
+	f.mu.Unlock()
+	if first {
+		f.cfg.Log.Warn("host events were lost, asking all hosts again", "lattice", f.cfg.Lattice, "reason", why)
+	}
+	f.signal()
+}
+
+// lost is Lost with the lock held. Heartbeats that were remembered as known may have waited in the queue, so they are forgotten too.
+func (f *Feed) lost() {
+	f.stats.Resyncs++
+	f.queue.clear()
+	f.queue.resync = true
+	f.beats.clear()
+}
+
+// Stats returns the counts until now.
+func (f *Feed) Stats() Stats {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.stats
+}
+
+// Close ends the subscriptions.
+func (f *Feed) Close() {
+	for _, sub := range f.subs {
+		_ = sub.Unsubscribe() // fails only when the connection is gone, and the subscription with it
+	}
+	f.closed.Wait()
+}
+
+func (f *Feed) signal() {
+	select {
+	case f.ready <- struct{}{}:
+	default:
+	}
+}
