@@ -50,13 +50,12 @@ func decodeAs[T any](start func(*T), finish func(*T) (any, error)) eventDecoder 
 		if start != nil {
 			start(w.Data)
 		}
-		absent := w.Data
-		// A host that leaves data out must not be mistaken for one that has
-		// nothing to tell; null clears the pointer, absence is found by outline.
+		started := w.Data
 		if err := json.Unmarshal(msg, &w, decodeOptions); err != nil {
 			return Envelope{}, nil, err
 		}
-		if w.Data == nil || w.Data != absent {
+		// null and then an object under the same name: start was lost.
+		if w.Data != started {
 			return Envelope{}, nil, errNoData
 		}
 		data, err := finish(w.Data)

@@ -135,6 +135,7 @@ type outline struct {
 	kind, source []byte // the attributes type and source
 	data         []byte // the data object from brace to brace
 	clear        bool   // none of the three came twice or under an escaped name
+	sawData      bool
 }
 
 // scanOutline finds the outline of a CloudEvent. Not ok: not an object, or too
@@ -175,10 +176,10 @@ func (o *outline) note(name, value []byte) {
 	case "source":
 		slot = &o.source
 	case "data":
-		if o.data != nil {
+		if o.sawData {
 			o.clear = false
 		}
-		if o.data = value; value[0] != '{' {
+		if o.sawData, o.data = true, value; value[0] != '{' {
 			o.data = nil
 		}
 		return
