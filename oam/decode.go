@@ -97,14 +97,21 @@ func (d *Document) place(path string) place {
 	return find(d.root, path).place()
 }
 
-// isBroken tells whether a value at the path or below could not be decoded.
+// isBroken tells whether the value at the path, one above it, or one below it
+// could not be decoded.
 func (d *Document) isBroken(path string) bool {
 	for _, b := range d.broken {
-		if rest, ok := strings.CutPrefix(b, path); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+		if within(b, path) || within(path, b) {
 			return true
 		}
 	}
 	return false
+}
+
+// within tells whether a path leads through another one.
+func within(path, outer string) bool {
+	rest, ok := strings.CutPrefix(path, outer)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 // parse gives the nodes, and whether scalars are typed everywhere.

@@ -122,7 +122,9 @@ func (b *yamlBuilder) build(y *yaml.Node) *node {
 			k := b.build(y.Content[i])
 			if y.Content[i].Tag == "!!merge" {
 				b.ds.fail(k.place(), "", "merge keys (<<) are not supported: write the fields out")
-			} else if k.kind >= listKind {
+				continue
+			}
+			if k.kind >= listKind {
 				b.ds.fail(k.place(), "", "a key must be text, not a "+k.describe())
 			}
 			n.add(&node{kind: textKind, text: k.text, line: k.line, col: k.col, width: k.width, size: 1}, b.build(y.Content[i+1]))

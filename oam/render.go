@@ -28,12 +28,12 @@ func Render(w io.Writer, file string, src []byte, ds Diagnostics) {
 			continue // the end of the source: there is nothing to show
 		}
 		digits := len(fmt.Sprint(d.Line))
-		if d.Line > 1 && strings.TrimSpace(lines[d.Line-2]) != "" {
+		line, carets := excerpt(lines[d.Line-1], d.Col, d.Width)
+		if d.Line > 1 && strings.HasPrefix(lines[d.Line-1], line) && strings.TrimSpace(lines[d.Line-2]) != "" {
 			before, _ := excerpt(lines[d.Line-2], 1, 1)
 			fmt.Fprintf(w, "   %*d | %s\n", digits, d.Line-1, before)
 		}
-		line, carets := excerpt(lines[d.Line-1], d.Col, d.Width)
-		fmt.Fprintf(w, "   %*d | %s\n", digits, d.Line, line)
+		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("   %*d | %s", digits, d.Line, line), " "))
 		fmt.Fprintf(w, "   %*s | %s\n", digits, "", carets)
 	}
 }
