@@ -173,7 +173,7 @@ func (s *State) again(h *Host, now time.Duration, eff *Effect) {
 	s.empty(h, eff)
 	eff.Restarted, eff.Changed = true, true
 	h.beats.again()
-	h.LastBeat, h.uptimeAt = Never, Never
+	h.FirstSeen, h.LastBeat, h.uptimeAt = now, Never, Never
 }
 
 func (s *State) hostStarted(ev HostStarted, now time.Duration, eff *Effect) {
@@ -224,10 +224,7 @@ func (s *State) hostStopped(id HostID, now time.Duration, eff *Effect) {
 }
 
 func (s *State) hostSeen(ev HostSeen, now time.Duration, eff *Effect) {
-	// A host that begins anew soon after it stopped shows it by its uptime, should its first word be lost.
-	if f, ok := s.stopped[ev.Host]; ok && ev.Uptime > 0 && f.uptime > 1 && ev.Uptime < f.uptime-1 {
-		delete(s.stopped, ev.Host)
-	}
+	s.reborn(ev.Host, ev.Uptime)
 	h := s.alive(ev.Host, now, eff)
 	if h == nil {
 		return
@@ -244,5 +241,16 @@ func (s *State) hostSeen(ev HostSeen, now time.Duration, eff *Effect) {
 	if ev.Beat {
 		h.beats.beat(h.LastBeat, now)
 		h.LastBeat = now
+		// "As before", of a host whose heartbeats are inventories: as good as one, unless what we know was doubted since.
+		if h.Can.Beat && !h.Doubtful {
+			h.InventoryAsked = max(h.InventoryAsked, now)
+		}
+	}
+}
+
+// reborn lets a host in again that begins anew soon after it stopped: its uptime shows it, should its first word be lost.
+func (s *State) reborn(id HostID, uptime uint64) {
+	if f, ok := s.stopped[id]; ok && uptime > 0 && f.uptime > 1 && uptime < f.uptime-1 {
+		delete(s.stopped, id)
 	}
 }

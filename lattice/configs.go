@@ -109,7 +109,7 @@ func (s *State) configTold(ev Config, now time.Duration, eff *Effect) {
 	same := c.Asked != Never && c.Found == ev.Found && maps.Equal(c.Values, ev.Values)
 	c.Found, c.Asked = ev.Found, asked
 	if !same {
-		if !maps.Equal(c.Values, ev.Values) || c.Values == nil {
+		if !maps.Equal(c.Values, ev.Values) {
 			c.Values = keep(ev.Values)
 		}
 		eff.Config, eff.Changed = ev.Name, true

@@ -163,7 +163,11 @@ func (s *State) put(h *Host, k Key, ref string, groups []Group, eff *Effect) (*I
 			return &h.items[i], true
 		}
 	}
-	if !legible(k.ID, k.Link, ref) || !s.fits(h, 1, idsOf(groups)) {
+	more, ids := 1, idsOf(groups)
+	if known {
+		more, ids = 0, ids-idsOf(h.items[i].Groups)
+	}
+	if !legible(k.ID, k.Link, ref) || !s.fits(h, more, ids) {
 		return nil, false
 	}
 	it, ok := s.make(k, ref, groups)
@@ -176,7 +180,7 @@ func (s *State) put(h *Host, k Key, ref string, groups []Group, eff *Effect) (*I
 		return &h.items[i], true
 	}
 	h.items = insert(h.items, i, it)
-	delete(h.gone, k)
+	s.back(h, k)
 	s.enter(h, &it)
 	eff.note(&it)
 	return &h.items[i], true
@@ -226,7 +230,21 @@ func (s *State) empty(h *Host, eff *Effect) {
 		s.give(it)
 	}
 	h.items, h.shared = nil, false
+	s.unmark(h)
+}
+
+// unmark forgets the terminal events of what is gone.
+func (s *State) unmark(h *Host) {
+	s.ends -= len(h.gone)
 	h.gone, h.lastTerminal = nil, Never
+}
+
+// back forgets the end of a key: it runs again, or an inventory has shown its absence.
+func (s *State) back(h *Host, k Key) {
+	if _, ok := h.gone[k]; ok {
+		delete(h.gone, k)
+		s.ends--
+	}
 }
 
 // ended records a terminal event of a key: from now on the number that runs is what this event made it.
@@ -241,11 +259,15 @@ func (s *State) ended(h *Host, k Key, now time.Duration) {
 	if h.gone == nil {
 		h.gone = map[Key]time.Duration{}
 	}
-	if _, known := h.gone[k]; !known && len(h.gone) >= maxHostItems {
-		s.dropped++
-		return
+	if _, known := h.gone[k]; !known {
+		if len(h.gone) >= maxHostItems || s.ends >= maxItems || !legible(k.ID, k.Link) {
+			s.dropped++
+			return
+		}
+		s.ends++
+		k = s.keyOf(k)
 	}
-	h.gone[s.keyOf(k)] = now
+	h.gone[k] = now
 }
 
 func (h *Host) terminal(k Key) time.Duration {

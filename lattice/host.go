@@ -26,11 +26,12 @@ type Host struct {
 	Uptime   uint64        // seconds, as last heard
 	LastSeen time.Duration // last sign of life of any kind
 
-	FirstSeen time.Duration
+	FirstSeen time.Duration // first sign of this life
 	LastBeat  time.Duration // last heartbeat, Never if none was heard
 
-	// InventoryAsked is when the newest full inventory of this time of listening was asked for. For a 1.x heartbeat that is when
-	// it came, for a host that said it began empty when it said so. Never if there is none.
+	// InventoryAsked is when the newest full inventory of this time of listening was asked for. For a 1.x heartbeat (also one
+	// that says no more than "as before") that is when it came, for a host that said it began empty when it said so. Never if there
+	// is none.
 	InventoryAsked time.Duration
 
 	// Doubtful says that the inventory must be asked for before an absence here is believed. A host without an inventory of
@@ -100,7 +101,7 @@ type Item struct {
 	Key      Key
 	Ref      string
 	Groups   []Group       // sorted by annotations; never empty, never modified in place
-	At       time.Duration // last event or inventory (by the time it was asked for) that told of it
+	At       time.Duration // when an event last named it, or an inventory first showed it as it is
 	Terminal time.Duration // last terminal event (scaled, started, stopped) of this time of listening, Never if none
 	Healthy  Healthiness   // providers
 }

@@ -18,11 +18,11 @@ func (s *State) inventory(ev Inventory, now time.Duration, eff *Effect) {
 	if f, ok := s.stopped[ev.Host]; ok && asked <= f.at && !ev.Beat {
 		return // put together by a life that has ended
 	}
+	s.reborn(ev.Host, ev.Uptime)
 	h := s.alive(ev.Host, now, eff)
 	if h == nil {
 		return
 	}
-	newer := asked >= h.floor && asked >= h.InventoryAsked
 	s.identify(h, ev.Dialect, ev.Can, eff)
 	if asked >= h.uptimeAt && (ev.Uptime > 0 || ev.Beat) { // no OTP inventory tells the uptime
 		s.hearUptime(h, ev.Uptime, asked, now, eff)
@@ -40,7 +40,7 @@ func (s *State) inventory(ev Inventory, now time.Duration, eff *Effect) {
 		if !s.countsAgree(h, ev.Resources) {
 			s.doubt(h, now, eff)
 		}
-	case newer:
+	case asked >= h.floor && asked >= h.InventoryAsked:
 		s.replace(h, ev.Resources, asked, now, eff)
 	}
 }
@@ -60,17 +60,17 @@ func (s *State) replace(h *Host, resources []Resource, asked, now time.Duration,
 	// order: each one is looked at by itself
 	for k, at := range h.gone {
 		if at <= asked {
-			delete(h.gone, k)
+			s.back(h, k)
 		}
 	}
 	if h.Doubtful && asked >= h.doubtAt {
-		h.Doubtful = false
+		h.Doubtful, eff.Doubtful = false, false
 		eff.Changed = true
 	}
 }
 
-// unchanged tells whether the resources are what is known already, and if so dates the items. It is the path of nearly every heartbeat,
-// so it allocates nothing and takes the resources as they come.
+// unchanged tells whether the resources are what is known already. It is the path of nearly every heartbeat, so it allocates nothing,
+// writes nothing and takes the resources as they come.
 func (s *State) unchanged(h *Host, resources []Resource, asked time.Duration) bool {
 	if len(resources) != len(h.items) || h.lastTerminal > asked {
 		return false
@@ -86,10 +86,6 @@ func (s *State) unchanged(h *Host, resources []Resource, asked time.Duration) bo
 			return false
 		}
 		seen[j] = true
-	}
-	h.unshare()
-	for i := range h.items {
-		h.items[i].At = max(h.items[i].At, asked)
 	}
 	return true
 }
@@ -233,7 +229,7 @@ func (s *State) found(h *Host, r *Resource, asked time.Duration, eff *Effect) (I
 		return Item{}, false
 	}
 	it.At = asked
-	delete(h.gone, r.Key)
+	s.back(h, r.Key)
 	s.enter(h, &it)
 	eff.note(&it)
 	return it, true
@@ -248,8 +244,8 @@ func (s *State) retell(h *Host, it *Item, r *Resource, asked time.Duration, eff 
 			return
 		}
 		s.swap(h, it, next, eff)
+		it.At = max(it.At, asked)
 	}
-	it.At = max(it.At, asked)
 }
 
 // ownIDs copies instance ids, so that the payload that they came in is not kept alive.

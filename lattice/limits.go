@@ -11,7 +11,7 @@ const (
 	maxItems       = 2_000_000 // (key, host) pairs
 	maxHostItems   = 10_000
 	maxGroups      = 1_000 // of one item
-	maxInstances   = 2_000_000
+	maxInstances   = 1_000_000
 	maxHostIDs     = 100_000 // instance ids on one host
 	maxCount       = 1 << 31 // instances of one group; more counts as this
 	maxText        = 1_024   // bytes of an id, a name, a reference
@@ -20,7 +20,7 @@ const (
 	maxNotesBytes  = 64 << 20 // of all distinct annotation maps
 	maxTextsBytes  = 64 << 20 // of all distinct references
 	maxLabels      = 1_000
-	maxLabelsBytes = 64 << 10
+	maxLabelsBytes = 16 << 10
 	maxLinks       = 200_000
 	maxLinkNames   = 1_000 // interfaces, or config names, of one link
 	maxConfigs     = 100_000

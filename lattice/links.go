@@ -94,11 +94,6 @@ func own(l Link) Link {
 	return l
 }
 
-func sameLink(a, b Link) bool {
-	return a.Slot() == b.Slot() && a.Target == b.Target && a.Values == b.Values && slices.Equal(a.Interfaces, b.Interfaces) &&
-		slices.Equal(a.SourceConfig, b.SourceConfig) && slices.Equal(a.TargetConfig, b.TargetConfig)
-}
-
 // slotRange is where the links of a slot stand in the sorted links of a source.
 func slotRange(all []Link, slot Slot) (from, to int) {
 	from, _ = slices.BinarySearchFunc(all, slot, func(l Link, s Slot) int { return l.Slot().compare(s) })
@@ -114,7 +109,7 @@ func upsert(all []Link, l Link) (changed []Link, added, differs bool) {
 	from, to := slotRange(all, l.Slot())
 	for i := from; i < to; i++ {
 		if all[i].Target == l.Target {
-			if sameLink(all[i], l) {
+			if all[i].Equal(l) {
 				return all, false, false
 			}
 			all = slices.Clone(all)
@@ -139,7 +134,7 @@ func (s *State) linkSet(given Link, now time.Duration, eff *Effect) {
 	if given.Source == "" || given.Target == "" {
 		return
 	}
-	if !usable(&given) || l.count >= maxLinks {
+	if !usable(&given) {
 		s.dropped++
 		return
 	}
@@ -150,6 +145,10 @@ func (s *State) linkSet(given Link, now time.Duration, eff *Effect) {
 		return
 	}
 	if added {
+		if l.count >= maxLinks {
+			s.dropped++
+			return
+		}
 		l.count++
 	}
 	l.of[link.Source] = all
@@ -225,7 +224,7 @@ func (s *State) linksTold(ev Links, now time.Duration, eff *Effect) {
 		}
 	}
 	first := l.asked == Never
-	if !maps.EqualFunc(l.of, next.of, func(a, b []Link) bool { return slices.EqualFunc(a, b, sameLink) }) {
+	if !maps.EqualFunc(l.of, next.of, func(a, b []Link) bool { return slices.EqualFunc(a, b, Link.Equal) }) {
 		*l = next
 		l.changed(eff)
 		return

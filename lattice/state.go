@@ -21,6 +21,7 @@ type State struct {
 	texts  pool[string]
 	items  int // over all hosts
 	ids    int // instance ids over all hosts
+	ends   int // remembered ends of what is gone, over all hosts
 
 	refs    refs
 	links   links
@@ -66,6 +67,7 @@ func (s *State) SetDefaultPeriod(d time.Duration) {
 // Reset begins a new time of listening (start, reconnect). All that is known stays as presence, but no inventory, list of links or
 // config answer of before counts as fresh any more.
 func (s *State) Reset(now time.Duration) {
+	now = max(now, 0)
 	s.since = now
 	s.forget(now)
 	clear(s.stopped)
@@ -74,7 +76,7 @@ func (s *State) Reset(now time.Duration) {
 		for i := range h.items {
 			h.items[i].Terminal = Never
 		}
-		h.gone, h.lastTerminal = nil, Never
+		s.unmark(h)
 		h.InventoryAsked, h.Doubtful, h.doubtAt, h.floor = Never, true, now, now
 		h.beats.ticking = false
 	}

@@ -1,0 +1,205 @@
+package lattice
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const (
+	sec = time.Second
+	n1  = HostID("N1")
+	n2  = HostID("N2")
+)
+
+var (
+	web  = Key{Kind: Component, ID: "web"}
+	echo = Key{Kind: Component, ID: "echo"}
+	http = Key{Kind: Provider, ID: "http"}
+	shop = Annotations{AppAnnotation: "shop"}
+	blog = Annotations{AppAnnotation: "blog"}
+)
+
+// step is one event at one time.
+type step struct {
+	at time.Duration
+	ev Event
+}
+
+// folded applies the steps and returns the state with the effect of the last one.
+func folded(steps ...step) (*State, Effect) {
+	s := New()
+	var eff Effect
+	for _, st := range steps {
+		eff = s.Apply(st.ev, st.at)
+	}
+	return s, eff
+}
+
+func begun(id HostID) step { return step{0, HostStarted{Host: id, Name: strings.ToLower(string(id))}} }
+
+func group(a Annotations, n int, ids ...string) []Group {
+	return []Group{{Annotations: a, Count: n, Instances: ids}}
+}
+
+func runs(k Key, groups []Group) Resource { return Resource{Key: k, Ref: k.ID + ":1", Groups: groups} }
+
+// dump writes down everything that a state knows, times included, the same for the same state.
+func dump(s *State) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "since %v dropped %d\n", s.since, s.dropped)
+	for _, h := range s.Hosts() {
+		fmt.Fprintf(&b, "%s %q %v %q %q %s up=%d seen=%v..%v beat=%v asked=%v doubt=%v/%v period=%v load=%d floor=%v\n", h.ID, h.Dialect, h.Can, h.Name,
+			h.Version, pairs(h.Labels), h.Uptime, h.FirstSeen, h.LastSeen, h.LastBeat, h.InventoryAsked, h.Doubtful, h.doubtAt, h.Period(), h.Load, h.floor)
+		for _, it := range h.Items() {
+			fmt.Fprintf(&b, "  %+v %s %v at=%v term=%v %v\n", it.Key, it.Ref, groupsText(it.Groups), it.At, it.Terminal, it.Healthy)
+		}
+		for _, k := range slices.SortedFunc(maps.Keys(h.gone), Key.Compare) {
+			fmt.Fprintf(&b, "  gone %+v %v\n", k, h.gone[k])
+		}
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(s.places), Key.Compare) {
+		fmt.Fprintf(&b, "place %+v", k)
+		for _, h := range s.HostsOf(k) {
+			fmt.Fprintf(&b, " %s", h.ID)
+		}
+		b.WriteByte('\n')
+	}
+	for _, app := range slices.Sorted(maps.Keys(s.owned)) {
+		fmt.Fprintf(&b, "app %s %+v\n", app, *s.owned[app])
+	}
+	for _, ref := range slices.Sorted(maps.Keys(s.refs.to)) {
+		fmt.Fprintf(&b, "ref %s %+v %v\n", ref, s.refs.to[ref], s.RefsOf(s.refs.to[ref].id))
+	}
+	fmt.Fprintf(&b, "links asked %v told %v\n", s.links.asked, s.links.told)
+	for _, l := range s.Links() {
+		fmt.Fprintf(&b, "link %+v\n", l)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.configs.by)) {
+		fmt.Fprintf(&b, "config %s %+v\n", name, s.configs.by[name])
+	}
+	fmt.Fprintf(&b, "dead %v stopped %v dialects %v notes %v texts %v\n", s.dead, s.stopped, s.dialects, s.notes, s.texts)
+	return b.String()
+}
+
+// groupsText ignores whether no annotations are nil or empty, which nobody can see.
+func groupsText(groups []Group) string {
+	var b strings.Builder
+	for _, g := range groups {
+		fmt.Fprintf(&b, "[%s x%d %v]", pairs(g.Annotations), g.Count, g.Instances)
+	}
+	return b.String()
+}
+
+// recount finds what the indexes and sums of a state should be by walking everything, and returns what differs.
+func recount(s *State) string {
+	places, owners := map[Key][]HostID{}, map[string]map[Key]int32{}
+	notes, texts := map[string]int{}, map[string]int{}
+	dialects := map[Dialect]int{}
+	items, ids, ends := 0, 0, 0
+	var wrong []string
+	for i, h := range s.sorted {
+		if s.hosts[h.ID] != h || i > 0 && s.sorted[i-1].ID >= h.ID {
+			wrong = append(wrong, "hosts are not sorted, or not those of the map")
+		}
+		if h.InventoryAsked == Never && !h.Doubtful {
+			wrong = append(wrong, fmt.Sprintf("%s has no inventory and is not doubtful", h.ID))
+		}
+		if h.Dialect != Auto {
+			dialects[h.Dialect]++
+		}
+		load, own := 0, 0
+		ends += len(h.gone)
+		for j := range h.items {
+			it := &h.items[j]
+			if j > 0 && h.items[j-1].Key.Compare(it.Key) >= 0 {
+				wrong = append(wrong, fmt.Sprintf("items of %s are not sorted", h.ID))
+			}
+			if len(it.Groups) == 0 || it.Count() <= 0 {
+				wrong = append(wrong, fmt.Sprintf("%+v of %s is empty", it.Key, h.ID))
+			}
+			if again, ok := s.canonical(it.Key, it.Groups); !ok || !sameGroups(again, it.Groups) {
+				wrong = append(wrong, fmt.Sprintf("groups of %+v are not in their one form: %v", it.Key, it.Groups))
+			}
+			if _, ended := h.gone[it.Key]; ended {
+				wrong = append(wrong, fmt.Sprintf("%+v runs and is gone", it.Key))
+			}
+			if it.Terminal > h.lastTerminal {
+				wrong = append(wrong, "the newest terminal event is not known")
+			}
+			items++
+			load += it.Count()
+			own += idsOf(it.Groups)
+			places[it.Key] = append(places[it.Key], h.ID)
+			for _, app := range it.Owners() {
+				if app == "" {
+					continue
+				}
+				if owners[app] == nil {
+					owners[app] = map[Key]int32{}
+				}
+				owners[app][it.Key]++
+			}
+			if it.Ref != "" {
+				texts[it.Ref]++
+			}
+			for _, g := range it.Groups {
+				if len(g.Annotations) > 0 {
+					notes[string(s.scratch.nameOf(g.Annotations))]++
+				}
+			}
+		}
+		if load != h.Load || own != h.instances {
+			wrong = append(wrong, fmt.Sprintf("load of %s is %d, counted %d", h.ID, h.Load, load))
+		}
+		ids += own
+	}
+	gotPlaces := map[Key][]HostID{}
+	for k, at := range s.places {
+		for _, h := range at {
+			gotPlaces[k] = append(gotPlaces[k], h.ID)
+		}
+	}
+	gotOwners := map[string]map[Key]int32{}
+	for app, o := range s.owned {
+		gotOwners[app] = map[Key]int32{}
+		for i, k := range o.keys {
+			gotOwners[app][k] = o.hosts[i]
+		}
+		if !slices.IsSortedFunc(o.keys, Key.Compare) {
+			wrong = append(wrong, "keys of "+app+" are not sorted")
+		}
+	}
+	gotNotes, gotTexts := map[string]int{}, map[string]int{}
+	for name, e := range s.notes.entries {
+		gotNotes[name] = e.uses
+	}
+	for name, e := range s.texts.entries {
+		gotTexts[name] = e.uses
+	}
+	links, bytes := 0, 0
+	for _, all := range s.links.of {
+		links += len(all)
+		if !slices.IsSortedFunc(all, func(a, b Link) int { return a.Slot().compare(b.Slot()) }) {
+			wrong = append(wrong, "links are not sorted")
+		}
+	}
+	for _, c := range s.configs.by {
+		bytes += c.bytes
+	}
+	type sums struct{ items, ids, ends, links, bytes int }
+	for _, diff := range []string{
+		cmp.Diff(places, gotPlaces), cmp.Diff(owners, gotOwners), cmp.Diff(notes, gotNotes), cmp.Diff(texts, gotTexts),
+		cmp.Diff(dialects, s.dialects), cmp.Diff(fmt.Sprintf("%+v", sums{items, ids, ends, links, bytes}),
+			fmt.Sprintf("%+v", sums{s.items, s.ids, s.ends, s.links.count, s.configs.bytes})),
+	} {
+		if diff != "" {
+			wrong = append(wrong, diff)
+		}
+	}
+	return strings.Join(wrong, "\n")
+}
