@@ -36,7 +36,7 @@ func TestNeverTwoOwnersAndEpochsGrow(t *testing.T) {
 		f := drawFaults(t)
 		n := rapid.IntRange(2, 3).Draw(t, "processes")
 		seed := rapid.Uint64().Draw(t, "seed")
-		for range 10 { // a run costs less than what rapid does around it
+		for range 4 { // a run costs less than what rapid does around it
 			if err := twoMinutes(seed, n, f); err != nil {
 				t.Fatalf("with seed %d: %v", seed, err)
 			}

@@ -13,6 +13,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -52,6 +53,24 @@ func (m Model) Clone() Model {
 	m.Versions = slices.Clone(m.Versions)
 	m.Unknown = maps.Clone(m.Unknown)
 	return m
+}
+
+// Check says what no store can keep: no name, a version twice (versions are told apart by their text), a manifest that is no JSON.
+func (m Model) Check() error {
+	if m.Name == "" {
+		return errors.New("the model has no name")
+	}
+	seen := make(map[string]bool, len(m.Versions))
+	for _, v := range m.Versions {
+		if seen[v.Version] {
+			return fmt.Errorf("app %q has version %q twice", m.Name, v.Version)
+		}
+		seen[v.Version] = true
+		if !json.Valid(v.Manifest) {
+			return fmt.Errorf("the manifest of app %q version %q is not JSON", m.Name, v.Version)
+		}
+	}
+	return nil
 }
 
 // Change is one step of a watch. A watch is a snapshot followed by changes: End marks the end of the snapshot. After a gap the store
