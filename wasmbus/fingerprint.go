@@ -17,10 +17,10 @@ type Fingerprint struct {
 // Not for use by two goroutines at once.
 //
 // The hash is the GHASH of AES-GCM under the seed as key: 128 bits in one pass
-// at several bytes a cycle, and without the seed nobody can aim at a collision
-// (a heartbeat of 38 KB: 3 µs, SHA-256 20 µs; two maphash have lanes in which
-// a chosen pair of messages collides far too often). Tags never leave the
-// process, which is what GCM with a fixed nonce asks for.
+// at several bytes a cycle, and without the seed nobody can aim at a collision.
+// Measured on 34 KB: 3.5 µs, SHA-256 17 µs, two maphash 5.5 µs (and those are
+// not made to withstand chosen pairs). The fixed nonce of GCM does no harm, for
+// what it puts out never leaves the process.
 type Fingerprinter struct {
 	mac   cipher.AEAD
 	nonce []byte
