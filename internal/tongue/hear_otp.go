@@ -1,7 +1,6 @@
 package tongue
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -163,15 +162,13 @@ func linkOTP(l wasmbus.OTPLinkdef) lattice.Link {
 	return lattice.Link{Source: l.ActorID, Target: l.ProviderID, Name: l.LinkName, Contract: l.ContractID, Values: canonicalValues(l.Values)}
 }
 
-// canonicalValues is the one spelling of a link's values that both sides of a comparison have: keys sorted, no space, numbers as
-// they came.
+// canonicalValues is the one spelling of a link's values that both sides of a comparison have: keys sorted, no space, numbers as Go
+// writes them, for a host may write them in another way than they were sent. No values are {}.
 func canonicalValues(v wasmbus.OTPValues) string {
 	out := make(map[string]any, len(v))
 	for key, raw := range v {
-		dec := json.NewDecoder(bytes.NewReader(raw))
-		dec.UseNumber()
 		var value any
-		if dec.Decode(&value) != nil {
+		if json.Unmarshal(raw, &value) != nil {
 			value = nil // the codec has checked it; a broken value equals none of ours
 		}
 		out[key] = value

@@ -130,7 +130,7 @@ func TestHearingOTP(t *testing.T) {
 		"the values of a link have one spelling": {
 			wasmbus.OTPLinkdefSet{OTPLinkdef: wasmbus.OTPLinkdef{ActorID: keyM, ProviderID: keyV, ContractID: "c", LinkName: "default",
 				Values: wasmbus.OTPValues{"b": []byte(`{ "y": 1.0, "x": [1 , 2] }`), "a": []byte(`"text"`)}}},
-			[]lattice.Event{lattice.LinkSet{Link: lattice.Link{Source: keyM, Target: keyV, Contract: "c", Name: "default", Values: `{"a":"text","b":{"x":[1,2],"y":1.0}}`}}},
+			[]lattice.Event{lattice.LinkSet{Link: lattice.Link{Source: keyM, Target: keyV, Contract: "c", Name: "default", Values: `{"a":"text","b":{"x":[1,2],"y":1}}`}}},
 		},
 		"a reference gets its id": {
 			wasmbus.OTPRefmapSet{OCIURL: "oci://r/echo:1", PublicKey: keyM},
