@@ -32,6 +32,11 @@ func storageError(r Request) any {
 	return wadmapi.NewError(storageFailed)
 }
 
+// tooLarge says what a client can do something about: all versions of an application share one record, and it is full.
+func tooLarge(r Request, err error) string {
+	return fmt.Sprintf("Manifest version %s was not stored: %v; delete versions that are not needed", *r.Version, err)
+}
+
 // failed is an error reply of a model operation. List and versions carry empty arrays: their clients decode strictly and would show a
 // decoding error instead of the message.
 func failed(op wadmapi.Op, named bool, message string) any {

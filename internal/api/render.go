@@ -36,6 +36,9 @@ func renderVersions(m *store.Model, app string) wadmapi.VersionsReply {
 		reply.Result, reply.Message = wadmapi.ResultNotFound, unknownApp(app)
 		return reply
 	}
+	if unreadable(m) {
+		reply.Result, reply.Message = wadmapi.ResultError, storageFailed
+	}
 	for i := range m.Versions {
 		v := m.Versions[i].Version
 		reply.Versions = append(reply.Versions, wadmapi.VersionInfo{Version: v, Deployed: v != "" && v == m.Deployed})

@@ -236,6 +236,10 @@ func (s *Service) change(m *nats.Msg, lattice string, r Request) {
 	d, err := s.writer.change(ctx, lattice, r)
 	if err != nil {
 		s.o.Log.Error("an API request failed in the store", "op", r.Op, "lattice", lattice, "application", r.App, "err", err)
+		if errors.Is(err, store.ErrTooLarge) && r.Op == wadmapi.OpPut {
+			s.answer(m, wadmapi.NewError(tooLarge(r, err)))
+			return
+		}
 		s.answer(m, storageError(r))
 		return
 	}
@@ -264,7 +268,7 @@ func (s *Service) read(ctx context.Context, subject wadmapi.Subject, body []byte
 	var m *store.Model
 	found, _, err := s.o.Models.Model(ctx, subject.Lattice, app)
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, store.ErrUnreadable): // the latter has no versions, and what is rendered says so
 		m = &found
 	case !errors.Is(err, store.ErrNotFound):
 		s.o.Log.Error("reading an application", "lattice", subject.Lattice, "application", app, "err", err)

@@ -81,7 +81,7 @@ func (w writer) attempt(ctx context.Context, lattice string, r Request, try int,
 	case d.Record != nil:
 		_, err = w.models.PutModel(ctx, lattice, *d.Record, f.Revision)
 	}
-	if errors.Is(err, store.ErrConflict) {
+	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) { // the latter: somebody else has deleted it
 		return d, false, nil
 	}
 	if err != nil {
@@ -102,7 +102,7 @@ func (w writer) wishRevision(ctx context.Context, lattice, app string) (store.Re
 	if errors.Is(err, store.ErrNotFound) {
 		return 0, nil
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrUnreadable) { // one that cannot be read is replaced
 		return 0, fmt.Errorf("reading the wish of application %q: %w", app, err)
 	}
 	return rev, nil
@@ -113,7 +113,7 @@ func (w writer) find(ctx context.Context, lattice string, r Request) (Found, err
 	var f Found
 	m, rev, err := w.models.Model(ctx, lattice, r.App)
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, store.ErrUnreadable): // the latter has no versions, and Decide knows
 		f.Model, f.Revision = &m, rev
 	case !errors.Is(err, store.ErrNotFound):
 		return f, fmt.Errorf("reading the record of application %q: %w", r.App, err)
