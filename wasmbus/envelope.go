@@ -28,8 +28,8 @@ var (
 // Dialect tells which generation of hosts a message belongs to.
 type Dialect uint8
 
+// The dialects: wasmCloud 1.x, and the Elixir hosts 0.55 to 0.63.
 const (
-	// DialectV1 is wasmCloud 1.x, DialectOTP the Elixir hosts 0.55 to 0.63.
 	DialectV1 Dialect = iota + 1
 	DialectOTP
 )

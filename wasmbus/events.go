@@ -3,6 +3,7 @@ package wasmbus
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -66,7 +67,7 @@ func decodeAs[T any](start func(*T), finish func(*T) (any, error)) eventDecoder 
 // plain is the finish of events with nothing to check.
 func plain[T any](d *T) (any, error) { return *d, nil }
 
-// checked is the finish of events with identifiers: name, value, name, value…
+// checked is the finish of events with identifiers, listed as validIDs takes them.
 func checked[T any](ids func(*T) []string) func(*T) (any, error) {
 	return func(d *T) (any, error) { return *d, validIDs(ids(d)...) }
 }
@@ -169,10 +170,20 @@ func EventName(data any) string {
 	if u, ok := data.(Unknown); ok {
 		return u.Name
 	}
-	if name := v1EventName(data); name != "" {
+	kind := reflect.TypeOf(data)
+	if name := v1EventNames[kind]; name != "" {
 		return name
 	}
-	return otpEventName(data)
+	return otpEventNames[kind]
+}
+
+// namesByType turns a table of events around.
+func namesByType(events map[string]any) map[reflect.Type]string {
+	out := make(map[reflect.Type]string, len(events))
+	for name, data := range events {
+		out[reflect.TypeOf(data)] = name
+	}
+	return out
 }
 
 // EncodeEvent returns the CloudEvent of a host: data is one of the event
@@ -192,7 +203,7 @@ func EncodeEvent(env Envelope, data any) ([]byte, error) {
 	if env.DataContentType == "" {
 		env.DataContentType = contentType
 	}
-	if otpEventName(data) != "" {
+	if otpEventNames[reflect.TypeOf(data)] != "" {
 		return Encode(otpEventWire{
 			SpecVersion: env.SpecVersion, ID: env.ID, Type: env.Type, Source: env.Source,
 			DataContentType: env.DataContentType, Time: env.Time, Data: data,

@@ -115,33 +115,38 @@ func (m *memberScan) run(flat bool) bool {
 		if !first && !m.take(',') {
 			return false
 		}
-		m.space()
-		from := m.i
-		name, ok := m.key()
-		if !ok || bytes.IndexByte(name, '\\') >= 0 {
+		if !m.member(flat) {
 			return false
-		}
-		m.space()
-		start := m.i
-		if flat && start < len(m.b) && (m.b[start] == '{' || m.b[start] == '[') {
-			return false
-		}
-		if !m.value(2) {
-			return false
-		}
-		switch string(name) {
-		case "uptime_seconds":
-			if m.uptime, ok = number(m.b[start:m.i]); !ok || m.seconds.to > 0 {
-				return false
-			}
-			m.seconds = cut{from, m.i}
-		case "uptime_human":
-			if m.human.to > 0 || m.b[start] != '"' {
-				return false
-			}
-			m.human = cut{from, m.i}
 		}
 	}
+}
+
+// member consumes one member, name and value.
+func (m *memberScan) member(flat bool) bool {
+	m.space()
+	from := m.i
+	name, ok := m.key()
+	if !ok || bytes.IndexByte(name, '\\') >= 0 {
+		return false
+	}
+	m.space()
+	start := m.i
+	if flat && start < len(m.b) && (m.b[start] == '{' || m.b[start] == '[') {
+		return false
+	}
+	if !m.value(2) {
+		return false
+	}
+	switch string(name) {
+	case "uptime_seconds":
+		m.uptime, ok = number(m.b[start:m.i])
+		ok = ok && m.seconds.to == 0
+		m.seconds = cut{from, m.i}
+	case "uptime_human":
+		ok = m.b[start] == '"' && m.human.to == 0
+		m.human = cut{from, m.i}
+	}
+	return ok
 }
 
 // beat cuts the members out of data, which the scan's positions refer to.

@@ -48,56 +48,31 @@ var otpEvents = map[string]eventDecoder{
 	"invocation_failed":    decodeAs(nil, plain[OTPInvocationFailed]),
 }
 
-// otpEventName names an event struct of OTP hosts.
-func otpEventName(data any) string {
-	switch data.(type) {
-	case OTPHostStarted:
-		return "host_started"
-	case OTPHostStopped:
-		return "host_stopped"
-	case OTPHeartbeat:
-		return "host_heartbeat"
-	case OTPActorStarted:
-		return "actor_started"
-	case OTPActorStartFailed:
-		return "actor_start_failed"
-	case OTPActorStopped:
-		return "actor_stopped"
-	case OTPActorUpdated:
-		return "actor_updated"
-	case OTPActorUpdateFailed:
-		return "actor_update_failed"
-	case OTPActorsStarted:
-		return "actors_started"
-	case OTPActorsStartFailed:
-		return "actors_start_failed"
-	case OTPActorsStopped:
-		return "actors_stopped"
-	case OTPProviderStarted:
-		return "provider_started"
-	case OTPProviderStartFailed:
-		return "provider_start_failed"
-	case OTPProviderStopped:
-		return "provider_stopped"
-	case OTPHealthCheckPassed:
-		return "health_check_passed"
-	case OTPHealthCheckFailed:
-		return "health_check_failed"
-	case OTPHealthCheckStatus:
-		return "health_check_status"
-	case OTPLinkdefSet:
-		return "linkdef_set"
-	case OTPLinkdefDeleted:
-		return "linkdef_deleted"
-	case OTPRefmapSet:
-		return "refmap_set"
-	case OTPInvocationSucceeded:
-		return "invocation_succeeded"
-	case OTPInvocationFailed:
-		return "invocation_failed"
-	}
-	return ""
-}
+// otpEventNames names the event structs of OTP hosts.
+var otpEventNames = namesByType(map[string]any{
+	"host_started":          OTPHostStarted{},
+	"host_stopped":          OTPHostStopped{},
+	"host_heartbeat":        OTPHeartbeat{},
+	"actor_started":         OTPActorStarted{},
+	"actor_start_failed":    OTPActorStartFailed{},
+	"actor_stopped":         OTPActorStopped{},
+	"actor_updated":         OTPActorUpdated{},
+	"actor_update_failed":   OTPActorUpdateFailed{},
+	"actors_started":        OTPActorsStarted{},
+	"actors_start_failed":   OTPActorsStartFailed{},
+	"actors_stopped":        OTPActorsStopped{},
+	"provider_started":      OTPProviderStarted{},
+	"provider_start_failed": OTPProviderStartFailed{},
+	"provider_stopped":      OTPProviderStopped{},
+	"health_check_passed":   OTPHealthCheckPassed{},
+	"health_check_failed":   OTPHealthCheckFailed{},
+	"health_check_status":   OTPHealthCheckStatus{},
+	"linkdef_set":           OTPLinkdefSet{},
+	"linkdef_deleted":       OTPLinkdefDeleted{},
+	"refmap_set":            OTPRefmapSet{},
+	"invocation_succeeded":  OTPInvocationSucceeded{},
+	"invocation_failed":     OTPInvocationFailed{},
+})
 
 func actorIDs(key, instance string) []string {
 	return []string{"public_key", key, "instance_id", instance}
@@ -351,47 +326,33 @@ func DecodeOTPProviderAuction(data []byte) (OTPProviderAuction, error) {
 // operations without a body. An error is what a host refuses, does not answer,
 // or accepts and drops (protocol B1, D3).
 func DecodeOTPRequest(op OTPOp, body []byte) (any, error) {
-	out, err := decodeOTPRequest(op, body)
-	if err != nil {
-		return nil, fmt.Errorf("decoding %s request: %w", op, err)
-	}
-	return out, nil
+	return decodeRequestOf(op, body, otpRequests)
 }
 
-func decodeOTPRequest(op OTPOp, body []byte) (any, error) {
-	switch op {
-	case OTPOpPingHosts, OTPOpInventory, OTPOpClaims, OTPOpLinks:
-		return nil, nil
-	case OTPOpAuctionActor:
-		return request(body, OTPActorAuction{}, "actor_ref")
-	case OTPOpAuctionProvider:
-		return request(body, OTPProviderAuction{LinkName: "default"}, "provider_ref")
-	case OTPOpLaunchActor:
-		return launchActor(body)
-	case OTPOpStopActor:
+// otpRequests holds the decoder of each operation.
+var otpRequests = map[OTPOp]requestDecoder{
+	OTPOpPingHosts:       noBody,
+	OTPOpInventory:       noBody,
+	OTPOpClaims:          noBody,
+	OTPOpLinks:           noBody,
+	OTPOpAuctionActor:    over(OTPActorAuction{}, "actor_ref"),
+	OTPOpAuctionProvider: over(OTPProviderAuction{LinkName: "default"}, "provider_ref"),
+	OTPOpLaunchActor:     func(body []byte) (any, error) { return launchActor(body) },
+	OTPOpStopActor: func(body []byte) (any, error) {
 		out, err := request(body, OTPStopActor{}, "actor_ref", "count")
 		if err == nil && out.Count < 0 {
 			err = errors.New("negative count")
 		}
 		return out, err
-	case OTPOpScale:
-		return request(body, OTPScale{}, "actor_id", "actor_ref", "count")
-	case OTPOpUpdate:
-		return request(body, OTPUpdate{}, "new_actor_ref")
-	case OTPOpLaunchProvider:
-		return launchProvider(body)
-	case OTPOpStopProvider:
-		return request(body, OTPStopProvider{}, "provider_ref", "link_name")
-	case OTPOpStopHost:
-		return request(body, OTPStopHost{})
-	case OTPOpLinkdefPut:
-		return request(body, OTPLinkdef{}, "actor_id", "contract_id", "link_name", "provider_id")
-	case OTPOpLinkdefDel:
-		return request(body, OTPDeleteLinkdef{}, "actor_id", "contract_id", "link_name")
-	case OTPOpRegistriesPut:
-		return request(body, map[string]Registry{})
-	}
-	return nil, errors.New("no such operation")
+	},
+	OTPOpScale:          over(OTPScale{}, "actor_id", "actor_ref", "count"),
+	OTPOpUpdate:         over(OTPUpdate{}, "new_actor_ref"),
+	OTPOpLaunchProvider: func(body []byte) (any, error) { return launchProvider(body) },
+	OTPOpStopProvider:   over(OTPStopProvider{}, "provider_ref", "link_name"),
+	OTPOpStopHost:       over(OTPStopHost{}),
+	OTPOpLinkdefPut:     over(OTPLinkdef{}, "actor_id", "contract_id", "link_name", "provider_id"),
+	OTPOpLinkdefDel:     over(OTPDeleteLinkdef{}, "actor_id", "contract_id", "link_name"),
+	OTPOpRegistriesPut:  over(map[string]Registry(nil)),
 }
 
 // launchActor tells a count that is left out (one) from null, which a host

@@ -51,46 +51,26 @@ var v1Events = map[string]eventDecoder{
 	"labels_changed": decodeAs(nil, plain[V1LabelsChanged]),
 }
 
-// v1EventName names an event struct of 1.x hosts.
-func v1EventName(data any) string {
-	switch data.(type) {
-	case V1HostStarted:
-		return "host_started"
-	case V1HostStopped:
-		return "host_stopped"
-	case V1HostHeartbeat:
-		return "host_heartbeat"
-	case V1ComponentScaled:
-		return "component_scaled"
-	case V1ComponentScaleFailed:
-		return "component_scale_failed"
-	case V1ProviderStarted:
-		return "provider_started"
-	case V1ProviderStartFailed:
-		return "provider_start_failed"
-	case V1ProviderStopped:
-		return "provider_stopped"
-	case V1HealthCheckPassed:
-		return "health_check_passed"
-	case V1HealthCheckFailed:
-		return "health_check_failed"
-	case V1HealthCheckStatus:
-		return "health_check_status"
-	case V1LinkdefSet:
-		return "linkdef_set"
-	case V1LinkdefSetFailed:
-		return "linkdef_set_failed"
-	case V1LinkdefDeleted:
-		return "linkdef_deleted"
-	case V1ConfigSet:
-		return "config_set"
-	case V1ConfigDeleted:
-		return "config_deleted"
-	case V1LabelsChanged:
-		return "labels_changed"
-	}
-	return ""
-}
+// v1EventNames names the event structs of 1.x hosts.
+var v1EventNames = namesByType(map[string]any{
+	"host_started":           V1HostStarted{},
+	"host_stopped":           V1HostStopped{},
+	"host_heartbeat":         V1HostHeartbeat{},
+	"component_scaled":       V1ComponentScaled{},
+	"component_scale_failed": V1ComponentScaleFailed{},
+	"provider_started":       V1ProviderStarted{},
+	"provider_start_failed":  V1ProviderStartFailed{},
+	"provider_stopped":       V1ProviderStopped{},
+	"health_check_passed":    V1HealthCheckPassed{},
+	"health_check_failed":    V1HealthCheckFailed{},
+	"health_check_status":    V1HealthCheckStatus{},
+	"linkdef_set":            V1LinkdefSet{},
+	"linkdef_set_failed":     V1LinkdefSetFailed{},
+	"linkdef_deleted":        V1LinkdefDeleted{},
+	"config_set":             V1ConfigSet{},
+	"config_deleted":         V1ConfigDeleted{},
+	"labels_changed":         V1LabelsChanged{},
+})
 
 // v1ScaledWire tells a missing max_instances from 0, which is a stop.
 type v1ScaledWire struct {
@@ -263,31 +243,28 @@ func EncodeV1Reply(success bool, message string, response any) ([]byte, error) {
 // operations without a body. An error is what a host answers with
 // success:false.
 func DecodeV1Request(op V1Op, body []byte) (any, error) {
-	out, err := decodeV1Request(op, body)
-	if err != nil {
-		return nil, fmt.Errorf("decoding %s request: %w", op, err)
-	}
-	return out, nil
+	return decodeRequestOf(op, body, v1Requests)
 }
 
-func decodeV1Request(op V1Op, body []byte) (any, error) {
-	switch op {
-	case V1OpHostPing, V1OpHostGet, V1OpLinkGet, V1OpClaimsGet, V1OpConfigGet, V1OpConfigDel:
-		return nil, nil
-	case V1OpHostStop:
+// v1Requests holds the decoder of each operation.
+var v1Requests = map[V1Op]requestDecoder{
+	V1OpHostPing:  noBody,
+	V1OpHostGet:   noBody,
+	V1OpLinkGet:   noBody,
+	V1OpClaimsGet: noBody,
+	V1OpConfigGet: noBody,
+	V1OpConfigDel: noBody,
+	V1OpHostStop: func(body []byte) (any, error) {
 		if len(body) == 0 {
 			return V1StopHost{}, nil
 		}
 		return request(body, V1StopHost{})
-	case V1OpComponentScale:
-		return request(body, V1Scale{}, "component_id")
-	case V1OpComponentUpdate:
-		return request(body, V1Update{}, "component_id", "new_component_ref")
-	case V1OpComponentAuction:
-		return request(body, V1ComponentAuction{}, "component_ref", "component_id", "constraints")
-	case V1OpProviderStart:
-		return request(body, V1StartProvider{}, "provider_id")
-	case V1OpProviderStop:
+	},
+	V1OpComponentScale:   over(V1Scale{}, "component_id"),
+	V1OpComponentUpdate:  over(V1Update{}, "component_id", "new_component_ref"),
+	V1OpComponentAuction: over(V1ComponentAuction{}, "component_ref", "component_id", "constraints"),
+	V1OpProviderStart:    over(V1StartProvider{}, "provider_id"),
+	V1OpProviderStop: func(body []byte) (any, error) {
 		wire, err := request(body, struct {
 			V1StopProvider
 			ProviderRef string `json:"provider_ref"`
@@ -296,23 +273,39 @@ func decodeV1Request(op V1Op, body []byte) (any, error) {
 			wire.ProviderID = wire.ProviderRef
 		}
 		return wire.V1StopProvider, err
-	case V1OpProviderAuction:
-		return request(body, V1ProviderAuction{}, "provider_ref", "provider_id", "constraints")
-	case V1OpLinkPut:
-		return request(body, V1Link{Name: "default"},
-			"source_id", "target", "wit_namespace", "wit_package", "interfaces")
-	case V1OpLinkDel:
-		return request(body, V1DeleteLink{Name: "default"}, "source_id", "wit_namespace", "wit_package")
-	case V1OpConfigPut:
-		return request(body, V1Config{})
-	case V1OpLabelPut:
-		return request(body, V1PutLabel{}, "key", "value")
-	case V1OpLabelDel:
-		return request(body, V1DeleteLabel{}, "key")
-	case V1OpRegistryPut:
-		return request(body, map[string]Registry{})
+	},
+	V1OpProviderAuction: over(V1ProviderAuction{}, "provider_ref", "provider_id", "constraints"),
+	V1OpLinkPut:         over(V1Link{Name: "default"}, "source_id", "target", "wit_namespace", "wit_package", "interfaces"),
+	V1OpLinkDel:         over(V1DeleteLink{Name: "default"}, "source_id", "wit_namespace", "wit_package"),
+	V1OpConfigPut:       over(V1Config(nil)),
+	V1OpLabelPut:        over(V1PutLabel{}, "key", "value"),
+	V1OpLabelDel:        over(V1DeleteLabel{}, "key"),
+	V1OpRegistryPut:     over(map[string]Registry(nil)),
+}
+
+// requestDecoder decodes the body of one operation.
+type requestDecoder func(body []byte) (any, error)
+
+// noBody is for operations whose body no host looks at.
+func noBody([]byte) (any, error) { return nil, nil }
+
+// over decodes over defaults; required names must be there. (Maps have none:
+// the default would be shared by all requests.)
+func over[T any](defaults T, required ...string) requestDecoder {
+	return func(body []byte) (any, error) { return request(body, defaults, required...) }
+}
+
+// decodeRequestOf decodes the body of one operation of a dialect.
+func decodeRequestOf[Op V1Op | OTPOp](op Op, body []byte, decoders map[Op]requestDecoder) (any, error) {
+	decode, known := decoders[op]
+	if !known {
+		return nil, fmt.Errorf("decoding %s request: no such operation", clip(string(op)))
 	}
-	return nil, errors.New("no such operation")
+	out, err := decode(body)
+	if err != nil {
+		return nil, fmt.Errorf("decoding %s request: %w", op, err)
+	}
+	return out, nil
 }
 
 // request decodes a body over the defaults in out; required names must be there.
