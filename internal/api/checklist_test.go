@@ -186,7 +186,7 @@ func TestWhatClientsRelyOn(t *testing.T) {
 
 func TestTwoServersAnswerEachRequestOnce(t *testing.T) {
 	srv := natstest.Start(t)
-	st := newTinyStore(t)
+	st := newStore(t)
 	for range 2 {
 		if err := New(natstest.Connect(t, srv), Options{Models: st, Wishes: st, Status: noStatus{}}).Start(); err != nil {
 			t.Fatal(err)

@@ -28,7 +28,7 @@ func TestBadBodiesAreAnswered(t *testing.T) {
 		{"not JSON, in the third line", "del.hello", "{\n\"a\":1,\nx}", `Unable to parse delete application request: invalid character 'x' looking for beginning of object key string at 3:1`},
 		{"a number for a version", "deploy.hello", `{"version":1}`, `Unable to parse deploy application request: version must be a string`},
 		{"a body without end", "get.hello", strings.Repeat(" ", 64<<10) + "{}", `Unable to parse get application request: the body is 65538 bytes long, at most 65536 are allowed`},
-		{"a deep body", "get.hello", strings.Repeat(`{"a":`, 10_500) + "1" + strings.Repeat("}", 10_500), `Unable to parse get application request: exceeded max depth`},
+		{"a deep body", "get.hello", strings.Repeat(`{"a":`, 10_500) + "1" + strings.Repeat("}", 10_500), `Unable to parse get application request: invalid character '{' exceeded max depth`},
 		{"a link whose namespace is a number", "put", strings.Replace(hello("v2"), "registry.example/web:1\n", "x\n      traits:\n        - type: link\n          properties: {target: web, namespace: 1, package: http, interfaces: [x]}\n", 1), ``},
 		{"an alias to itself", "put", "metadata: &a [*a]", `Unable to parse manifest: `},
 		{"a deep manifest", "put", strings.Repeat("[", 20_000), `Unable to parse manifest: `},
@@ -220,7 +220,7 @@ func TestOperationsOfOthers(t *testing.T) {
 
 func TestAReplyThatIsTooLargeIsSaid(t *testing.T) {
 	srv := natstest.Start(t, func(o *server.Options) { o.MaxPayload = 4096 })
-	st := newTinyStore(t)
+	st := newStore(t)
 	if err := New(natstest.Connect(t, srv), Options{Models: st, Wishes: st, Status: noStatus{}}).Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func TestEventsWithAndWithoutAStream(t *testing.T) {
 
 func TestStopAnswersWhatIsUnderWay(t *testing.T) {
 	srv := natstest.Start(t)
-	st := newTinyStore(t)
+	st := newStore(t)
 	entered, leave := make(chan struct{}), make(chan struct{})
 	st.before = func(call, _ string) error {
 		if call == "Models" {

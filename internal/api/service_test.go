@@ -19,14 +19,14 @@ const patience = 20 * time.Second
 type bench struct {
 	t       *testing.T
 	nc      *nats.Conn // the client's
-	store   *tinyStore
+	store   *watchedStore
 	service *Service
 }
 
 func newBench(t *testing.T, change ...func(*Options)) *bench {
 	t.Helper()
 	srv := natstest.Start(t)
-	b := &bench{t: t, nc: natstest.Connect(t, srv), store: newTinyStore(t)}
+	b := &bench{t: t, nc: natstest.Connect(t, srv), store: newStore(t)}
 	o := Options{Models: b.store, Wishes: b.store, Status: noStatus{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Timeout: patience}
 	for _, c := range change {
 		c(&o)

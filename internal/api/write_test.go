@@ -14,9 +14,9 @@ import (
 	"github.com/wadm-go/wadm/wadmapi"
 )
 
-func newWriter(t *testing.T, m *store.Model) (writer, *tinyStore) {
+func newWriter(t *testing.T, m *store.Model) (writer, *watchedStore) {
 	t.Helper()
-	s := newTinyStore(t)
+	s := newStore(t)
 	if m != nil {
 		if _, err := s.PutModel(context.Background(), "default", *m, 0); err != nil {
 			t.Fatal(err)
@@ -130,7 +130,7 @@ func TestOvertakenRequest(t *testing.T) {
 			if diff := cmp.Diff(tt.want, outline(d)); diff != "" {
 				t.Error(diff)
 			}
-			got := s.wish("default", "shop")
+			got := s.wish("shop")
 			got.App, got.Manifest = "", nil
 			if diff := cmp.Diff(tt.wish, got); diff != "" {
 				t.Errorf("the wish that stands (-want +got):\n%s", diff)
@@ -152,7 +152,7 @@ func TestWishIsTakenBackWhenTheRecordCannotBeWritten(t *testing.T) {
 	if _, err := w.change(context.Background(), "default", Request{Op: wadmapi.OpDeploy, App: "shop", Version: &v, Stamp: Stamp{ID: "mine"}}); err == nil {
 		t.Fatal("a failed write is no success")
 	}
-	got := s.wish("default", "shop")
+	got := s.wish("shop")
 	if got.ID != "mine-back" || got.Operation != engine.Deploy || got.Version != "v1" {
 		t.Errorf("the wish that stands is %s: %s %s, the record still says v1", got.ID, got.Operation, got.Version)
 	}
@@ -185,7 +185,7 @@ func TestLastWishAndLastRecordAgree(t *testing.T) {
 		}
 		done.Wait()
 		m, _, err := s.Model(ctx, "default", "shop")
-		wish := s.wish("default", "shop")
+		wish := s.wish("shop")
 		want := engine.Deploy
 		switch {
 		case err != nil:
