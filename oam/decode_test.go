@@ -354,3 +354,89 @@ func TestJSONIsReadAsTheStandardLibraryReadsIt(t *testing.T) {
 		}
 	}
 }
+
+func TestPlainScalarsAreTypedAsYAML12Does(t *testing.T) {
+	for text, want := range map[string]kind{
+		"": nullKind, "~": nullKind, "Null": nullKind, "true": boolKind, "FALSE": boolKind, "0": intKind, "-12": intKind, "+5": intKind,
+		"0x1F": intKind, "0o17": intKind, "0b11": intKind, "1.": floatKind, ".5": floatKind, "-1.5e+3": floatKind, "1e3": floatKind, ".inf": floatKind,
+		"-.INF": floatKind, ".NaN": floatKind, "yes": textKind, "off": textKind, "007": textKind, "1_000": textKind, "0xZZ": textKind, "1e": textKind,
+		".": textKind, "-": textKind, "-.nan": textKind, "1.2.3": textKind, "12:30": textKind, "é": textKind, "0x1F ": textKind, "1e+": textKind,
+	} {
+		if got := plainKind(text); got != want {
+			t.Errorf("%q is kind %d, want %d", text, got, want)
+		}
+	}
+}
+
+func TestNumbersInValuesBecomeJSONNumbers(t *testing.T) {
+	for text, want := range map[string]string{
+		"8080": "8080", "+5": "5", "0x1F": "31", "-0x10": "-16", "0.5": "0.5", ".5": "0.5", "1.": "1", "2.50": "2.50", "1e3": "1e3",
+		"18446744073709551616": "18446744073709551616", "1e400": "", ".inf": "", ".nan": "", "1.e400": "", "0xFFFFFFFFFFFFFFFF": "",
+	} {
+		d, ds := Decode([]byte(app("    - {name: a, type: component, properties: {image: i}, traits: [{type: frob, properties: {n: "+text+"}}]}")), FormatYAML)
+		if ds.HasErrors() != (want == "") {
+			t.Errorf("%s: %v", text, ds)
+			continue
+		}
+		if got := string(d.Manifest.Spec.Components[0].Traits[0].Custom); want != "" && got != `{"n":`+want+`}` {
+			t.Errorf("%s became %s", text, got)
+		}
+	}
+}
+
+func TestWrongTypesEverywhereAreErrorsNeverAPanic(t *testing.T) {
+	paths := []string{"apiVersion", "kind", "metadata", "metadata.name", "metadata.annotations", "metadata.labels", "spec", "spec.components",
+		"spec.components[0]", "spec.components[0].name", "spec.components[0].type", "spec.components[0].properties", "spec.components[0].traits",
+		"spec.components[0].properties.config", "spec.components[0].properties.config[0]", "spec.components[0].properties.config[0].properties",
+		"spec.components[0].properties.secrets", "spec.components[0].properties.secrets[0]", "spec.components[0].properties.secrets[0].properties",
+		"spec.components[0].properties.image", "spec.components[0].traits[0]", "spec.components[0].traits[0].type",
+		"spec.components[0].traits[0].properties.instances", "spec.components[0].traits[0].properties.spread",
+		"spec.components[0].traits[0].properties.spread[0]", "spec.components[0].traits[0].properties.spread[0].weight",
+		"spec.components[0].traits[1].properties.interfaces", "spec.components[0].traits[1].properties.target",
+		"spec.components[0].traits[1].properties.target.config", "spec.components[1].properties.application", "spec.components[1].traits[0].properties.source",
+		"spec.policies", "spec.policies[0]", "spec.policies[0].properties"}
+	for _, path := range paths {
+		for _, wrong := range []any{nil, true, 3.5, "x\ny", []any{[]any{}}, map[string]any{"x": 1.0}, -1.0} {
+			d, ds := Decode([]byte(shopFront), FormatYAML)
+			if ds.HasErrors() {
+				t.Fatal(ds)
+			}
+			var tree any
+			if err := json.Unmarshal(Canonical(d.Manifest), &tree); err != nil {
+				t.Fatal(err)
+			}
+			tree = replaced(tree, segments(path), wrong)
+			src, err := json.Marshal(tree)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, ds = Check(src, FormatJSON)
+			optional := wrong == nil && !strings.HasSuffix(path, "]") // null is absent
+			if _, isMap := wrong.(map[string]any); isMap && strings.HasSuffix(path, ".source") {
+				continue // a source with an unknown field is an empty source
+			}
+			if !ds.HasErrors() && !optional {
+				t.Errorf("%s = %v is taken", path, wrong)
+			}
+			for _, x := range ds {
+				if x.Line != 1 || x.Col < 1 || x.Message == "" {
+					t.Errorf("%s = %v: %+v", path, wrong, x)
+				}
+			}
+		}
+	}
+}
+
+// replaced puts a value into a tree at a path.
+func replaced(tree any, path []any, v any) any {
+	if len(path) == 0 {
+		return v
+	}
+	switch at := path[0].(type) {
+	case string:
+		tree.(map[string]any)[at] = replaced(tree.(map[string]any)[at], path[1:], v)
+	case int:
+		tree.([]any)[at] = replaced(tree.([]any)[at], path[1:], v)
+	}
+	return tree
+}

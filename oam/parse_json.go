@@ -91,30 +91,48 @@ func (p *jsonParser) value(depth int) *node {
 		}
 		n.kind, n.text = textKind, text
 	case c == '-' || c >= '0' && c <= '9':
-		for p.i < len(p.s) && strings.IndexByte("+-.eE0123456789", p.s[p.i]) >= 0 {
-			p.i++
-		}
-		n.text = p.s[start:p.i]
-		if n.kind = numberKind(strings.TrimPrefix(n.text, "-")); n.kind == textKind || !validNumber(n.text) {
-			p.i = start
+		if !p.number(n) {
 			return p.fail("invalid number")
 		}
 	default:
-		rest := p.s[p.i:]
-		switch {
-		case strings.HasPrefix(rest, "true"):
-			n.kind, n.text = boolKind, "true"
-		case strings.HasPrefix(rest, "false"):
-			n.kind, n.text = boolKind, "false"
-		case strings.HasPrefix(rest, "null"):
-			n.kind, n.text = nullKind, "null"
-		default:
+		if !p.constant(n) {
 			return p.fail("expected value")
 		}
-		p.i += len(n.text)
 	}
 	n.width = utf8.RuneCountInString(p.s[start:p.i])
 	return n
+}
+
+// number reads a number; when there is none, p.i stays.
+func (p *jsonParser) number(n *node) bool {
+	end := p.i
+	for end < len(p.s) && strings.IndexByte("+-.eE0123456789", p.s[end]) >= 0 {
+		end++
+	}
+	n.text = p.s[p.i:end]
+	n.kind = numberKind(strings.TrimPrefix(n.text, "-"))
+	if n.kind == textKind || !validNumber(n.text) {
+		return false
+	}
+	p.i = end
+	return true
+}
+
+// constant reads true, false or null.
+func (p *jsonParser) constant(n *node) bool {
+	rest := p.s[p.i:]
+	switch {
+	case strings.HasPrefix(rest, "true"):
+		n.kind, n.text = boolKind, "true"
+	case strings.HasPrefix(rest, "false"):
+		n.kind, n.text = boolKind, "false"
+	case strings.HasPrefix(rest, "null"):
+		n.kind, n.text = nullKind, "null"
+	default:
+		return false
+	}
+	p.i += len(n.text)
+	return true
 }
 
 // validNumber tells whether a text that numberKind takes is a JSON number too.

@@ -1,11 +1,9 @@
 package oam
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 )
 
 // Render writes diagnostics for people, in the order of the source: "file:line:col:
@@ -69,10 +67,6 @@ func excerpt(line string, col, width int) (shown, carets string) {
 
 // splitLines splits as the parsers count lines.
 func splitLines(src []byte) []string {
-	if len(src) == 0 || !utf8.Valid(src) {
-		return strings.Split(strings.ToValidUTF8(string(src), "\ufffd"), "\n")
-	}
-	src = bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n"))
-	s := strings.NewReplacer("\r", "\n", "\u2028", "\n", "\u2029", "\n").Replace(string(src))
-	return strings.Split(s, "\n")
+	s := strings.ToValidUTF8(string(src), "\ufffd")
+	return strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n").Replace(s), "\n")
 }

@@ -192,16 +192,30 @@ func step(n *node, segs []any, i *int) *node {
 	}
 	key := segs[*i].(string)
 	v := n.get(key)
-	isConfig := *i+1 < len(segs) && segs[*i+1] == "config"
-	switch {
-	case key == "instances" && v == nil:
-		return n.get("replicas")
-	case key == "source" && v == nil && isConfig, key == "target" && isConfig && (v == nil || v.kind != mapKind):
+	switch key {
+	case "instances":
+		if v == nil {
+			return n.get("replicas")
+		}
+	case "source", "target":
+		return oldEnd(n, key, v, segs, i)
+	}
+	return v
+}
+
+// oldEnd walks to one end of a link in its old spelling: its config beside it,
+// and a target that is only a name.
+func oldEnd(n *node, key string, v *node, segs []any, i *int) *node {
+	if v != nil && (v.kind == mapKind || key == "source") {
+		return v
+	}
+	if *i+1 < len(segs) && segs[*i+1] == "config" {
 		if old := n.get(key + "_config"); old != nil {
 			*i++
 			return old
 		}
-	case key == "target" && v != nil && v.kind == textKind:
+	}
+	if v != nil && v.kind == textKind {
 		*i = len(segs)
 	}
 	return v

@@ -1,6 +1,7 @@
 package oam
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -225,39 +226,49 @@ func (v *validator) scaler(c *Component, t *Trait, path string) {
 // useless warns of what is legal and does nothing.
 func (v *validator) useless() {
 	v.traits(func(c *Component, t *Trait, path string) {
-		at := field(path, "type")
-		known := []string{TraitSpreadScaler, TraitDaemonScaler, TraitLink}
-		switch {
-		case v.d.isBroken(path):
-		case t.Type == TraitLink && t.Link != nil:
-			target := v.m.Component(t.Link.Target.Name)
-			if c.Type == CapabilityKind && target != nil && target.Type == CapabilityKind {
-				v.warn(at, "link from provider %q to provider %q does nothing: hosts link a provider to a component only", c.Name, target.Name)
-			}
-		case t.Type == TraitLink, t.LinkDef != nil:
-		case t.Type == TraitLinkDef && t.Link != nil:
-			v.warn(at, "trait linkdef with the properties of a link does nothing: its type is link now")
-		case slices.Contains(known, t.Type):
-			if t.Link != nil {
-				v.warn(at, "trait %s with the properties of a link does nothing", t.Type)
-			}
-		case t.Type == TraitLinkDef: // told by its shape
-		default:
-			d := v.d.place(at).diagnostic(Warning, at, "trait of type \""+clip(t.Type, 40)+"\" is not known: it does nothing")
-			d.Suggestion = suggest(t.Type, known)
-			v.add(d)
+		if !v.d.isBroken(path) {
+			v.uselessTrait(c, t, field(path, "type"))
 		}
 	})
 	v.components(func(c *Component, path string) {
-		if scaler, _ := c.Scaler(); scaler == nil && c.Type == ComponentKind && c.Properties.Application == nil && !v.d.isBroken(path) && !v.badScaler(c) {
-			v.warn(field(path, "name"), "component %q has no scaler: it is never started", c.Name)
+		scaler, _ := c.Scaler()
+		if scaler != nil || c.Type != ComponentKind || c.Properties.Application != nil || v.d.isBroken(path) || badScaler(c) {
+			return
 		}
+		v.warn(field(path, "name"), "component %q has no scaler: it is never started", c.Name)
 	})
+}
+
+func (v *validator) uselessTrait(c *Component, t *Trait, path string) {
+	switch t.Type {
+	case TraitLink:
+		if t.Link == nil || c.Type != CapabilityKind {
+			return
+		}
+		if target := v.m.Component(t.Link.Target.Name); target != nil && target.Type == CapabilityKind {
+			v.warn(path, "link from provider %q to provider %q does nothing: hosts link a provider to a component only", c.Name, target.Name)
+		}
+	case TraitLinkDef:
+		if t.Link != nil {
+			v.warn(path, "trait linkdef with the properties of a link does nothing: its type is link now")
+		}
+	case TraitSpreadScaler, TraitDaemonScaler:
+		if t.Link != nil {
+			v.warn(path, "trait %s with the properties of a link does nothing", t.Type)
+		}
+	default:
+		if v.full() {
+			return
+		}
+		d := v.d.place(path).diagnostic(Warning, path, fmt.Sprintf("trait of type %q is not known: it does nothing", clip(t.Type, 40)))
+		d.Suggestion = suggest(t.Type, []string{TraitSpreadScaler, TraitDaemonScaler, TraitLink})
+		v.add(d)
+	}
 }
 
 // badScaler tells whether the component has a scaler that could not be read,
 // which is told already.
-func (v *validator) badScaler(c *Component) bool {
+func badScaler(c *Component) bool {
 	return slices.ContainsFunc(c.Traits, func(t Trait) bool {
 		return t.Custom != nil && (t.Type == TraitSpreadScaler || t.Type == TraitDaemonScaler)
 	})

@@ -141,8 +141,12 @@ func TestTheFormIsToldByContent(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			d, _ := Decode([]byte(app(tc.components)), FormatYAML)
-			if d == nil || d.Manifest.Form() != tc.want {
-				t.Errorf("got %v", d.Manifest.Form())
+			if got := d.Manifest.Form(); got != tc.want || got.String() == "" {
+				t.Errorf("got %v", got)
+			}
+			c := &d.Manifest.Spec.Components[0]
+			if defs := c.LinkDefs(); len(defs) != strings.Count(tc.components, "values") || len(c.Links()) != 0 {
+				t.Errorf("linkdefs %v", defs)
 			}
 		})
 	}
