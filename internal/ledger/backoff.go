@@ -18,6 +18,7 @@ type Cause struct {
 type Backoff struct {
 	Tries int           // failures in a row
 	Until time.Duration // not tried again before
+	Pause time.Duration // between the failure and Until
 	Last  string        // what the host said
 }
 
@@ -69,7 +70,8 @@ func (l *Ledger) blame(app string, c Cause, why string, now time.Duration) Backo
 	b := m[c]
 	b.Tries++
 	b.Last = why
-	b.Until = now + l.pause(app, c, b.Tries)
+	b.Pause = l.pause(app, c, b.Tries)
+	b.Until = now + b.Pause
 	m[c] = b
 	return b
 }

@@ -35,7 +35,7 @@ func (j *job) changes(ready bool) {
 func (j *job) change(s *site, image bool) {
 	cause := ledger.Cause{Host: s.host.ID, What: j.r.Name}
 	if b, ok := j.Ledger.Backoff(j.App, cause); ok && j.Now < b.Until {
-		j.part.Gaps = append(j.part.Gaps, Gap{Component: j.r.Name, Why: BackingOff, Host: s.host.ID, Detail: b.Last, Tries: b.Tries, Until: b.Until})
+		j.part.Gaps = append(j.part.Gaps, Gap{Component: j.r.Name, Why: BackingOff, Host: s.host.ID, Detail: b.Last, Tries: b.Tries, Until: b.Until, Pause: b.Pause})
 		j.wake(b.Until)
 		return
 	}

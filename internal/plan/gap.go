@@ -35,6 +35,7 @@ type Gap struct {
 	Detail    string // the host's words, a field, a config's name
 	Tries     int
 	Until     time.Duration // BackingOff: when it is tried again
+	Pause     time.Duration // BackingOff: how long it waits in all, which unlike the rest of it does not change
 }
 
 // PartID names what status tells of: a component by name, or the n-th link (from 1).

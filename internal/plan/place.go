@@ -77,7 +77,7 @@ func (j *job) accept(spread int, c candidate, n int) {
 	b, _ := j.Ledger.Backoff(j.App, ledger.Cause{Host: c.host.ID, What: j.r.Name})
 	j.part.Gaps = append(j.part.Gaps, Gap{
 		Component: j.r.Name, Spread: j.r.Shares[spread].Spread.Name, Short: n, Why: BackingOff,
-		Host: c.host.ID, Detail: b.Last, Tries: b.Tries, Until: b.Until,
+		Host: c.host.ID, Detail: b.Last, Tries: b.Tries, Until: b.Until, Pause: b.Pause,
 	})
 	j.part.Starting = true
 	j.wake(b.Until)

@@ -141,7 +141,7 @@ func (j *job) health() {
 	}
 	n := 0
 	for _, s := range j.order {
-		if s.have > 0 && s.item.Unhealthy() {
+		if s.have > 0 && s.item.Healthy == lattice.HealthFailed {
 			n++
 		}
 	}

@@ -62,7 +62,7 @@ func (p *pass) backingOff(part *Part, component string, c ledger.Command) bool {
 	if !ok || p.Now >= b.Until {
 		return false
 	}
-	part.Gaps = append(part.Gaps, Gap{Component: component, Why: BackingOff, Detail: b.Last, Tries: b.Tries, Until: b.Until})
+	part.Gaps = append(part.Gaps, Gap{Component: component, Why: BackingOff, Detail: b.Last, Tries: b.Tries, Until: b.Until, Pause: b.Pause})
 	p.wake(b.Until)
 	return true
 }

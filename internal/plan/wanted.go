@@ -136,7 +136,7 @@ func (b *builder) component(i int) {
 		case t.Type == oam.TraitLink && t.Link != nil:
 			b.link(c, t.Link, fmt.Sprintf("components[%d].traits[%d].properties", i, j))
 		case t.LinkDef != nil:
-			b.linkdef(c, t.LinkDef, fmt.Sprintf("components[%d].traits[%d]", i, j))
+			b.contractLink(c, t.LinkDef, fmt.Sprintf("components[%d].traits[%d]", i, j))
 		}
 	}
 	if !told && b.w.Resources[index].Scaler != Unscaled {
@@ -285,7 +285,7 @@ func (b *builder) add(l Link) {
 	b.w.Links = append(b.w.Links, l)
 }
 
-func (b *builder) linkdef(c *oam.Component, l *oam.LinkDef, at string) {
+func (b *builder) contractLink(c *oam.Component, l *oam.LinkDef, at string) {
 	if b.w.Dialect != lattice.OTP {
 		return // refused by v1Fields
 	}
@@ -345,4 +345,14 @@ func valuesHash(configs map[string]Config, l lattice.Link) string {
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// Resource finds a component by its name in the manifest, nil if there is none.
+func (w *Wanted) Resource(name string) *Resource {
+	for i := range w.Resources {
+		if w.Resources[i].Name == name {
+			return &w.Resources[i]
+		}
+	}
+	return nil
 }

@@ -6,15 +6,12 @@
 // each other, and one translator is one truth.
 package tongue
 
-import (
-	"github.com/wadm-go/wadm/lattice"
-	"github.com/wadm-go/wadm/wasmbus"
-)
+import "github.com/wadm-go/wadm/lattice"
 
 // What the hosts of a dialect are able to do, whatever their version.
 var (
 	canV1  = lattice.Can{Update: true, Beat: true}
-	canOTP = lattice.Can{Relative: true}
+	canOTP = lattice.Can{Relative: true, StopAll: true}
 )
 
 // annotations hands over a map that the codec made for us alone; the lattice shares it between instances.
@@ -25,5 +22,6 @@ func single(a lattice.Annotations, count int, instances ...string) []lattice.Gro
 	return []lattice.Group{{Annotations: a, Count: count, Instances: instances}}
 }
 
-// ref is an image reference as the core compares them.
-func ref(s string) string { return wasmbus.NormaliseRef(s) }
+// ref is an image reference as the host tells it. It is not normalised: a 1.x scale must name the very text that the host reports, and the core
+// compares with lattice.SameRef.
+func ref(s string) string { return s }

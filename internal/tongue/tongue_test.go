@@ -39,20 +39,20 @@ func TestHearingV1(t *testing.T) {
 				Providers:  []wasmbus.V1InventoryProvider{{ID: "app-http", ImageRef: "r/http:1"}}}},
 			[]lattice.Event{lattice.Inventory{Host: hostA, Dialect: lattice.V1, Can: can, Name: "bold", Version: "1.9.2", Uptime: 30, Asked: at, Beat: true,
 				Resources: []lattice.Resource{
-					{Key: lattice.Key{ID: "app-web"}, Ref: "r/web:1", Groups: []lattice.Group{{Annotations: lattice.Annotations{"a": "b"}, Count: 3}}},
+					{Key: lattice.Key{ID: "app-web"}, Ref: "oci://r/web:1", Groups: []lattice.Group{{Annotations: lattice.Annotations{"a": "b"}, Count: 3}}},
 					{Key: lattice.Key{Kind: lattice.Provider, ID: "app-http"}, Ref: "r/http:1", Groups: []lattice.Group{{Count: 1}}}}}},
 		},
 		"a scale event is a count, and the host id in its data is not believed": {
 			wasmbus.V1ComponentScaled{HostID: "somebody else", ComponentID: "app-web", ImageRef: "file:///web.wasm", MaxInstances: 0},
-			[]lattice.Event{lattice.Scaled{Host: hostA, Key: lattice.Key{ID: "app-web"}, Ref: "/web.wasm"}},
+			[]lattice.Event{lattice.Scaled{Host: hostA, Key: lattice.Key{ID: "app-web"}, Ref: "file:///web.wasm"}},
 		},
 		"the instance id of a provider is filler": {
-			wasmbus.V1ProviderStarted{ProviderID: "app-http", ImageRef: "http-server", InstanceID: "app-http"},
-			[]lattice.Event{lattice.Started{Host: hostA, Key: lattice.Key{Kind: lattice.Provider, ID: "app-http"}, Ref: "http-server"}},
+			wasmbus.V1ProviderStarted{ProviderID: "app-http", ImageRef: "wasmcloud+builtin://http-server", InstanceID: "app-http"},
+			[]lattice.Event{lattice.Started{Host: hostA, Key: lattice.Key{Kind: lattice.Provider, ID: "app-http"}, Ref: "wasmcloud+builtin://http-server"}},
 		},
-		"a builtin provider that does not start is known by its reference without the scheme": {
+		"a builtin provider that does not start is known by its reference": {
 			wasmbus.V1ProviderStartFailed{ProviderID: "app-http", ProviderRef: "wasmcloud+builtin://http-server", Error: "no"},
-			[]lattice.Event{lattice.StartFailed{Host: hostA, Key: lattice.Key{Kind: lattice.Provider, ID: "app-http"}, Ref: "http-server", Count: 1, Error: "no"}},
+			[]lattice.Event{lattice.StartFailed{Host: hostA, Key: lattice.Key{Kind: lattice.Provider, ID: "app-http"}, Ref: "wasmcloud+builtin://http-server", Count: 1, Error: "no"}},
 		},
 		"an unchanged health says nothing, it may be bad": {wasmbus.V1HealthCheckStatus{ProviderID: "app-http"}, nil},
 		"a failed probe": {
@@ -83,7 +83,7 @@ func TestHearingV1(t *testing.T) {
 
 func TestHearingOTP(t *testing.T) {
 	const at = 5 * time.Second
-	can := lattice.Can{Relative: true}
+	can := lattice.Can{Relative: true, StopAll: true}
 	component := lattice.Key{ID: keyM}
 	provider := lattice.Key{Kind: lattice.Provider, ID: keyV, Link: "default"}
 	tests := map[string]struct {
@@ -105,8 +105,8 @@ func TestHearingOTP(t *testing.T) {
 				Resources: []lattice.Resource{{Key: component, Groups: []lattice.Group{{Count: 2}}}}}},
 		},
 		"one event for one instance": {
-			wasmbus.OTPActorStarted{PublicKey: keyM, ImageRef: "r/echo:1", InstanceID: "i1", Annotations: wasmbus.OTPAnnotations{"a": "b"}},
-			[]lattice.Event{lattice.Started{Host: hostA, Key: component, Ref: "r/echo:1", Instance: "i1", Annotations: lattice.Annotations{"a": "b"}}},
+			wasmbus.OTPActorStarted{PublicKey: keyM, ImageRef: "oci://r/echo:1", InstanceID: "i1", Annotations: wasmbus.OTPAnnotations{"a": "b"}},
+			[]lattice.Event{lattice.Started{Host: hostA, Key: component, Ref: "oci://r/echo:1", Instance: "i1", Annotations: lattice.Annotations{"a": "b"}}},
 		},
 		"actors_started tells again what the single events told": {wasmbus.OTPActorsStarted{PublicKey: keyM, Count: 2}, nil},
 		"actors_stopped is sent when nothing stopped":            {wasmbus.OTPActorsStopped{PublicKey: keyM, Count: 2}, nil},
@@ -134,7 +134,7 @@ func TestHearingOTP(t *testing.T) {
 		},
 		"a reference gets its id": {
 			wasmbus.OTPRefmapSet{OCIURL: "oci://r/echo:1", PublicKey: keyM},
-			[]lattice.Event{lattice.RefLearned{Ref: "r/echo:1", ID: keyM}},
+			[]lattice.Event{lattice.RefLearned{Ref: "oci://r/echo:1", ID: keyM}},
 		},
 	}
 	for name, tt := range tests {
@@ -152,10 +152,10 @@ func TestHearingOTP(t *testing.T) {
 
 func TestAnInventoryOfAnOTPHostKeepsAnnotationsApart(t *testing.T) {
 	one := wasmbus.OTPAnnotations{"app": "one"}
-	got := inventoryOTP(hostA, &wasmbus.OTPInventory{Actors: []wasmbus.OTPInventoryActor{{ID: keyM, ImageRef: "r/echo:1", Instances: []wasmbus.OTPInventoryInstance{
+	got := inventoryOTP(hostA, &wasmbus.OTPInventory{Actors: []wasmbus.OTPInventoryActor{{ID: keyM, ImageRef: "oci://r/echo:1", Instances: []wasmbus.OTPInventoryInstance{
 		{InstanceID: "i1", Annotations: one}, {InstanceID: "i2", Annotations: wasmbus.OTPAnnotations{"app": "two"}}, {InstanceID: "i3", Annotations: one}}}}}, 3)
-	want := lattice.Inventory{Host: hostA, Dialect: lattice.OTP, Can: lattice.Can{Relative: true}, Asked: 3, Resources: []lattice.Resource{
-		{Key: lattice.Key{ID: keyM}, Ref: "r/echo:1", Groups: []lattice.Group{
+	want := lattice.Inventory{Host: hostA, Dialect: lattice.OTP, Can: lattice.Can{Relative: true, StopAll: true}, Asked: 3, Resources: []lattice.Resource{
+		{Key: lattice.Key{ID: keyM}, Ref: "oci://r/echo:1", Groups: []lattice.Group{
 			{Annotations: lattice.Annotations{"app": "one"}, Count: 2, Instances: []string{"i1", "i3"}},
 			{Annotations: lattice.Annotations{"app": "two"}, Count: 1, Instances: []string{"i2"}}}}}}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -208,7 +208,7 @@ func TestWhatHasNoWords(t *testing.T) {
 
 func TestUpdateNamesTheNewReference(t *testing.T) {
 	m, err := Voice{Lattice: "l", Dialect: lattice.V1}.Command(&ledger.Command{Action: ledger.Update, Host: hostA, Update: "r/web:2",
-		Target: ledger.Target{ID: "app-web", Ref: "r/web:1"}, Annotations: lattice.Annotations{"a": "b"}})
+		Target: ledger.Target{ID: "app-web", Ref: "oci://r/web:1"}, Annotations: lattice.Annotations{"a": "b"}})
 	if err != nil {
 		t.Fatal(err)
 	}

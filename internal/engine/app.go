@@ -1,0 +1,422 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/wadm-go/wadm/internal/ledger"
+	"github.com/wadm-go/wadm/internal/plan"
+	"github.com/wadm-go/wadm/lattice"
+	"github.com/wadm-go/wadm/oam"
+	"github.com/wadm-go/wadm/wadmapi"
+)
+
+// app is one application as its owner knows it. Every field is written by the engine alone.
+type app struct {
+	name string
+
+	// What was asked for, as the stores show it.
+	model ModelSeen
+	knows bool // model is known
+	wish  Wish
+	other bool // the model record was changed by somebody else after the wish: it counts
+
+	// What was acted on.
+	run      Run
+	revise   uint64 // revision of the stored run record, 0 = none
+	manifest *oam.Manifest
+	before   *oam.Manifest // of the version before, until nothing of it is left
+	wanted   *plan.Wanted
+	from     *plan.Wanted
+	fresh    bool          // newly deployed: its first absences are believed at once
+	began    time.Duration // when the deploy or undeploy was acted on
+
+	// How it stands.
+	parts    map[plan.PartID]plan.Part
+	leftover int
+	owed     int
+	dirt     dirt
+	wakeAt   time.Duration
+	hostless bool // its status says that there is no host
+	told     *wadmapi.Status
+
+	// The run record under way.
+	saving   SaveID // 0 = none
+	retryAt  time.Duration
+	runDirty bool // it may differ from what is stored
+	mustSave bool // commands wait for it
+	held     []ledger.CommandID
+
+	lists  map[string]map[lattice.HostID][]string // config lists that were brought in by this owner
+	missed map[linkKey]int                        // answers in a row that lacked a link that we put
+}
+
+type linkKey struct {
+	slot   lattice.Slot
+	target string
+}
+
+// dirt is what must be looked at.
+type dirt struct {
+	all, leftovers, links, configs bool
+	components                     map[string]bool
+}
+
+func (d *dirt) any() bool {
+	return d.all || d.leftovers || d.links || d.configs || len(d.components) > 0
+}
+
+func newApp(name string) *app {
+	return &app{
+		name: name, parts: map[plan.PartID]plan.Part{}, wakeAt: lattice.Never, retryAt: lattice.Never,
+		lists: map[string]map[lattice.HostID][]string{}, missed: map[linkKey]int{},
+	}
+}
+
+func (e *Engine) app(name string) *app {
+	a := e.apps[name]
+	if a == nil {
+		a = newApp(name)
+		e.apps[name] = a
+	}
+	return a
+}
+
+// active says that something of the application is wanted, or being taken away.
+func (a *app) active() bool { return a.wanted != nil || a.run.Deleting }
+
+func (a *app) component(name string) {
+	if name == "" {
+		a.dirt.leftovers = true
+		return
+	}
+	if a.dirt.components == nil {
+		a.dirt.components = map[string]bool{}
+	}
+	a.dirt.components[name] = true
+}
+
+func (a *app) configMoved(name string) {
+	a.dirt.configs, a.dirt.links = true, true
+	if a.wanted == nil {
+		return
+	}
+	for i := range a.wanted.Resources {
+		if slices.Contains(a.wanted.Resources[i].Config, name) {
+			a.component(a.wanted.Resources[i].Name)
+		}
+	}
+}
+
+func (a *app) revision() string {
+	if a.wanted == nil {
+		return ""
+	}
+	return a.wanted.Revision
+}
+
+func (e *Engine) modelSeen(in ModelSeen) {
+	a := e.app(in.App)
+	before, knew := a.model, a.knows
+	a.model, a.knows = in, true
+	if e.loaded && knew && before.Deployed != in.Deployed && !a.agrees() {
+		a.other = true // somebody beside us wrote it
+	}
+	if e.loaded {
+		e.decide(a)
+	}
+}
+
+// agrees says that the model record is as the wish would have it.
+func (a *app) agrees() bool {
+	switch a.wish.Operation {
+	case Deploy:
+		return a.model.Deployed == a.wish.Version
+	case Undeploy, Delete:
+		return a.model.Gone || a.model.Deployed == ""
+	}
+	return false
+}
+
+func (e *Engine) wishSeen(w Wish) {
+	a := e.app(w.App)
+	if a.wish.ID == w.ID {
+		return
+	}
+	a.wish, a.other = w, false
+	if e.loaded {
+		e.decide(a)
+	}
+}
+
+func (e *Engine) runLoaded(in RunLoaded) {
+	a := e.app(in.Run.App)
+	a.run, a.revise = in.Run, in.Revision
+	a.run.Intents = slices.Clone(in.Run.Intents)
+}
+
+func (e *Engine) snapshotEnd() {
+	if e.loaded {
+		return // a later snapshot only repeats; absence in it is never an undeploy
+	}
+	e.loaded = true
+	for _, name := range e.names() {
+		a := e.apps[name]
+		if a.wish.ID != "" && a.knows && !a.agrees() && a.model.Revision > a.wish.BasedOn && a.run.Acted == a.wish.ID {
+			a.other = true
+		}
+		e.restore(a)
+		e.decide(a)
+	}
+	e.allDirty()
+}
+
+// restore takes up what an earlier owner remembered.
+func (e *Engine) restore(a *app) {
+	if a.revise == 0 {
+		return
+	}
+	a.manifest, a.before = parse(a.run.Manifest), parse(a.run.From)
+	if a.run.Deleting || a.run.Operation != Deploy {
+		a.before, a.manifest = a.manifest, nil
+	}
+	e.derive(a)
+	for _, i := range a.run.Intents {
+		c := ledger.Command{
+			App: a.name, Revision: a.revision(), Epoch: e.cfg.Epoch, Action: ledger.Scale, Reason: ledger.ReasonTooFew, Host: i.Host,
+			Target: i.Target, From: i.From, To: i.To, Component: a.componentOf(i.Target),
+		}
+		e.ledger.Restore(c, e.now)
+	}
+}
+
+func (a *app) componentOf(t ledger.Target) string {
+	if a.wanted == nil {
+		return ""
+	}
+	for i := range a.wanted.Resources {
+		r := &a.wanted.Resources[i]
+		if r.Kind == t.Kind && r.LinkName == t.Link && (r.ID != "" && r.ID == t.ID || lattice.SameRef(r.Ref, t.Ref)) {
+			return r.Name
+		}
+	}
+	return ""
+}
+
+func parse(raw json.RawMessage) *oam.Manifest {
+	if len(raw) == 0 {
+		return nil
+	}
+	d, _ := oam.Decode(raw, oam.FormatJSON)
+	if d == nil {
+		return nil
+	}
+	return d.Manifest
+}
+
+// decide compares what was asked last with what was acted on.
+func (e *Engine) decide(a *app) {
+	op, id, version, manifest := a.asked()
+	if op == "" || id == a.run.Acted {
+		return
+	}
+	if op == Deploy && manifest == nil {
+		return // the record names a version that it does not hold, or one that cannot be read: what runs stays
+	}
+	takeover := a.wish.ID == "" && a.revise == 0 // a record of an older program: it runs already, most likely
+	old := a.manifest
+	a.run.Acted, a.run.Operation, a.run.Version = id, op, version
+	a.began = e.now
+	a.runDirty, a.mustSave = true, true
+	e.ledger.ForgiveAll(a.name)
+	if op == Deploy {
+		a.manifest = manifest
+		a.run.Manifest, a.run.Deleting = oam.Canonical(manifest), false
+		a.fresh = !takeover
+		if old != nil && oam.Hash(old) != oam.Hash(manifest) {
+			a.before, a.run.From = old, oam.Canonical(old)
+		}
+	} else {
+		if old != nil {
+			a.before = old
+		} else if m := parse(a.wish.Manifest); a.before == nil && m != nil {
+			a.before = m
+		}
+		a.manifest = nil
+		a.run.Deleting, a.run.From, a.fresh = true, nil, false
+		if a.before != nil {
+			a.run.Manifest = oam.Canonical(a.before)
+		}
+	}
+	e.derive(a)
+	e.refresh(a)
+}
+
+// asked is what was asked last: by the wish, or, without one or after somebody else's change, by the model record.
+func (a *app) asked() (op Operation, id, version string, m *oam.Manifest) {
+	if a.wish.ID != "" && !a.other {
+		return a.wish.Operation, a.wish.ID, a.wish.Version, parse(a.wish.Manifest)
+	}
+	switch {
+	case !a.knows:
+		return "", "", "", nil
+	case a.model.Deployed != "":
+		if a.model.Manifest == nil {
+			return "", "", "", nil
+		}
+		return Deploy, "model " + a.model.Deployed + " " + oam.Hash(a.model.Manifest), a.model.Deployed, a.model.Manifest
+	case a.revise != 0 || a.other || a.wanted != nil:
+		return Undeploy, "model none", "", nil
+	}
+	return "", "", "", nil
+}
+
+// derive computes what the manifests want in the words of the lattice's dialect.
+func (e *Engine) derive(a *app) {
+	d, mixed := e.dialect()
+	e.users.drop(a)
+	a.wanted, a.from = nil, nil
+	a.dirt.all = true
+	e.restlessDrop(a)
+	clear(a.parts)
+	if a.manifest != nil {
+		a.wanted = plan.Want(a.manifest, d)
+		a.wanted.Version = a.run.Version
+		if mixed {
+			a.wanted.Refused = append(a.wanted.Refused, plan.Gap{Why: plan.MixedLattice})
+		}
+	}
+	if a.before != nil {
+		a.from = plan.Want(a.before, d)
+	}
+	e.users.add(a, e.state)
+}
+
+// refresh asks for what a new wish depends on: what runs, the links, the configs.
+func (e *Engine) refresh(a *app) {
+	if !e.connected {
+		return
+	}
+	if a.wanted != nil && len(e.state.Hosts()) > 0 {
+		for _, c := range a.wanted.Configs {
+			if s, ok := e.state.Config(c.Name); !ok || s.Asked == lattice.Never {
+				e.ask(Question{Topic: AskConfig, Name: c.Name})
+			}
+		}
+	}
+}
+
+// nudged forgets back-off, asks anew, and looks at everything.
+func (e *Engine) nudged(name string) {
+	a := e.apps[name]
+	if a == nil || !a.active() {
+		return
+	}
+	e.ledger.ForgiveAll(name)
+	a.dirt.all = true
+	if e.connected {
+		e.ask(Question{Topic: AskHosts})
+		e.resync()
+	}
+}
+
+// remember keeps what a settled command teaches about config lists and links.
+func (a *app) remember(o *ledger.Outcome) {
+	c := &o.Entry.Command
+	if o.Verdict != ledger.Settled {
+		return
+	}
+	switch c.Action {
+	case ledger.Scale:
+		if c.Target.ID != "" && c.To >= c.From && c.Component != "" {
+			m := a.lists[c.Target.ID]
+			if m == nil {
+				m = map[lattice.HostID][]string{}
+				a.lists[c.Target.ID] = m
+			}
+			m[c.Host] = slices.Clone(c.Config)
+		}
+	case ledger.PutLink:
+		a.applyLink(c.Link)
+		delete(a.missed, linkKey{c.Link.Slot(), c.Link.Target})
+	case ledger.DeleteLink:
+		a.run.Links = slices.DeleteFunc(a.run.Links, func(l AppliedLink) bool { return l.Link.Slot() == c.Link.Slot() && l.Link.Target == c.Link.Target })
+	case ledger.PutConfig:
+		if at, ok := slices.BinarySearch(a.run.Configs, c.ConfigName); !ok {
+			a.run.Configs = slices.Insert(slices.Clone(a.run.Configs), at, c.ConfigName)
+		}
+	case ledger.DeleteConfig:
+		a.run.Configs = slices.DeleteFunc(slices.Clone(a.run.Configs), func(n string) bool { return n == c.ConfigName })
+	}
+	a.runDirty = true
+}
+
+func (a *app) applyLink(l lattice.Link) {
+	values := ""
+	if a.wanted != nil {
+		for i := range a.wanted.Links {
+			if w := &a.wanted.Links[i]; w.Want.Slot() == l.Slot() && w.Want.Target == l.Target {
+				values = w.Values
+			}
+		}
+	}
+	a.run.Links = slices.Clone(a.run.Links)
+	for i := range a.run.Links {
+		if a.run.Links[i].Link.Slot() == l.Slot() && a.run.Links[i].Link.Target == l.Target {
+			a.run.Links[i] = AppliedLink{Link: l, Values: values}
+			return
+		}
+	}
+	a.run.Links = append(a.run.Links, AppliedLink{Link: l, Values: values})
+}
+
+// noteLinks counts how often a link that we put was missing.
+func (a *app) noteLinks(s *lattice.State) {
+	for _, l := range a.run.Links {
+		k := linkKey{l.Link.Slot(), l.Link.Target}
+		there := slices.ContainsFunc(s.LinksFrom(l.Link.Source), func(h lattice.Link) bool { return h.Slot() == k.slot && h.Target == k.target })
+		if there {
+			delete(a.missed, k)
+		} else {
+			a.missed[k]++
+		}
+	}
+}
+
+// List implements plan.Memory.
+func (a *app) List(id string, host lattice.HostID) ([]string, bool) {
+	if names, ok := a.lists[id][host]; ok {
+		return names, true
+	}
+	for _, l := range a.run.Lists {
+		if l.ID == id {
+			return l.Names, true
+		}
+	}
+	return nil, false
+}
+
+// Applied implements plan.Memory.
+func (a *app) Applied(l lattice.Link) (string, bool) {
+	for _, have := range a.run.Links {
+		if have.Link.Slot() == l.Slot() && have.Link.Target == l.Target {
+			return have.Values, true
+		}
+	}
+	return "", false
+}
+
+// PutConfig implements plan.Memory.
+func (a *app) PutConfig(name string) bool {
+	_, ok := slices.BinarySearch(a.run.Configs, name)
+	return ok
+}
+
+// Missed implements plan.Memory.
+func (a *app) Missed(l lattice.Link) int { return a.missed[linkKey{l.Slot(), l.Target}] }
+
+func (a *app) String() string {
+	return fmt.Sprintf("%s %s %s", a.name, a.run.Operation, a.run.Version)
+}

@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/wadm-go/wadm/lattice"
+	"github.com/wadm-go/wadm/wadmapi"
+)
+
+// noResponders is how the driver says that nobody listens on the subject.
+const noResponders = "no responders"
+
+// ask puts a question, unless the same is being asked.
+func (e *Engine) ask(q Question) {
+	if !e.connected {
+		return
+	}
+	q.ID = 0
+	if _, open := e.asked[q]; open {
+		return
+	}
+	delete(e.again, q)
+	e.nextQuestion++
+	key := q
+	q.ID = e.nextQuestion
+	e.asked[key] = q.ID
+	e.pending[q.ID] = key
+	e.out.Ask = append(e.out.Ask, q)
+}
+
+func (e *Engine) repeat(q Question) { e.repeatAt(q, e.now+e.cfg.Settings.Repeat) }
+
+func (e *Engine) repeatAt(q Question, at time.Duration) {
+	if old, ok := e.again[q]; !ok || at < old {
+		e.again[q] = at
+	}
+}
+
+// askAgain repeats the questions whose time has come.
+func (e *Engine) askAgain() {
+	var now []Question
+	// order: sorted below.
+	for q, at := range e.again {
+		if e.now >= at {
+			now = append(now, q)
+		}
+	}
+	slices.SortFunc(now, func(a, b Question) int {
+		switch {
+		case a.Topic != b.Topic:
+			return int(a.Topic) - int(b.Topic)
+		case a.Host != b.Host:
+			if a.Host < b.Host {
+				return -1
+			}
+			return 1
+		case a.Name < b.Name:
+			return -1
+		}
+		return 1
+	})
+	for _, q := range now {
+		delete(e.again, q)
+		if e.worth(q) {
+			e.ask(q)
+		}
+	}
+}
+
+// worth says that somebody still wants to know.
+func (e *Engine) worth(q Question) bool {
+	switch q.Topic {
+	case AskInventory:
+		return e.state.Host(q.Host) != nil
+	case AskConfig:
+		return len(e.users.configs[q.Name]) > 0
+	}
+	return true
+}
+
+// learn takes an answer, or the lack of one.
+func (e *Engine) learn(in Learned) {
+	q, ok := e.pending[in.ID]
+	if !ok {
+		return // of an earlier time of listening
+	}
+	delete(e.pending, in.ID)
+	delete(e.asked, q)
+	for _, ev := range in.Events {
+		e.observe(ev)
+	}
+	switch q.Topic {
+	case AskHosts:
+		e.windowClosed(in.Asked)
+	case AskInventory:
+		if in.Err != "" {
+			e.unanswered(q.Host, in.Err == noResponders)
+		} else {
+			e.heard(q.Host)
+		}
+	case AskLinks:
+		if in.Err != "" && len(e.state.Hosts()) > 0 {
+			e.repeat(q)
+		}
+		e.linksMoved()
+	case AskConfig:
+		if in.Err != "" && len(e.state.Hosts()) > 0 {
+			e.repeat(q)
+		}
+		e.configMoved(q.Name)
+	}
+}
+
+// heard marks who waits for the host's inventory: stops need fresh news, undeploys a confirmation.
+func (e *Engine) heard(id lattice.HostID) {
+	h := e.state.Host(id)
+	if h == nil {
+		return
+	}
+	if h.Doubtful {
+		e.repeatAt(Question{Topic: AskInventory, Host: id}, e.now+e.cfg.Settings.Repeat/5)
+	}
+	if _, waited := e.watch.unheard[id]; waited {
+		delete(e.watch.unheard, id)
+		e.allDirty() // one answer for each host that appears
+		return
+	}
+	for i := range h.Items() {
+		e.keyTouched(id, h.Items()[i].Key)
+	}
+	// order: marks only.
+	for w := range e.restless {
+		if a := e.apps[w.App]; a != nil {
+			a.component(w.Component)
+		}
+	}
+}
+
+// resync asks for what no heartbeat tells.
+func (e *Engine) resync() {
+	e.synced = e.now
+	if len(e.state.Hosts()) == 0 {
+		return
+	}
+	links := false
+	// order: any one is enough.
+	for _, a := range e.apps {
+		links = links || a.active() && (a.wanted != nil && len(a.wanted.Links) > 0 || len(a.run.Links) > 0 || a.from != nil && len(a.from.Links) > 0)
+	}
+	if links {
+		e.ask(Question{Topic: AskLinks})
+	}
+	var names []string
+	// order: sorted below.
+	for n := range e.users.configs {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	for _, n := range names {
+		e.ask(Question{Topic: AskConfig, Name: n})
+	}
+	for _, h := range e.state.Hosts() {
+		if !h.Can.Beat {
+			e.ask(Question{Topic: AskInventory, Host: h.ID})
+		}
+	}
+}
+
+func (e *Engine) hostNotice(id lattice.HostID, dead bool) {
+	reason := "stopped"
+	if dead {
+		reason = "silent"
+	}
+	e.out.Notice = append(e.out.Notice, Notice{Name: wadmapi.EventHostLost, Data: wadmapi.HostEvent{Host: string(id), Reason: reason}})
+}

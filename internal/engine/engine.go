@@ -1,0 +1,449 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/wadm-go/wadm/internal/ledger"
+	"github.com/wadm-go/wadm/internal/plan"
+	"github.com/wadm-go/wadm/lattice"
+)
+
+// Settings are the times of design §5. See Defaults.
+type Settings struct {
+	Period      time.Duration // heartbeat period of a host that is not yet learned
+	Grace       time.Duration // after a period, before an absence is believed; and after two, before a host is suspected
+	Window      time.Duration // a ping is taken for closed when nobody says so
+	Cleanup     time.Duration // a host silent for so long is dead though its questions time out
+	Resync      time.Duration // of links and configs, and of inventories where heartbeats are none
+	Repeat      time.Duration // between two questions to a silent host
+	BrakeHosts  int           // so many hosts gone …
+	BrakeShare  float64       // … and so great a share of all …
+	BrakeWithin time.Duration // … within so long: ask before acting
+	DeadKept    time.Duration // an undeploy waits so long for a dead host to return
+	Ledger      ledger.Settings
+}
+
+// Defaults are the settings of the design.
+func Defaults() Settings {
+	return Settings{
+		Period: 30 * time.Second, Grace: 5 * time.Second, Window: 2500 * time.Millisecond, Cleanup: 70 * time.Second,
+		Resync: 60 * time.Second, Repeat: 5 * time.Second, BrakeHosts: 3, BrakeShare: 0.3, BrakeWithin: 10 * time.Second,
+		DeadKept: 7 * 24 * time.Hour, Ledger: ledger.Defaults(),
+	}
+}
+
+// Config is what an engine is made for.
+type Config struct {
+	Lattice  string
+	Dialect  lattice.Dialect // Auto: find out
+	Epoch    uint64          // of the lease
+	Settings Settings
+}
+
+// Engine owns one lattice. It is not safe for concurrent use; View gives readers a copy.
+type Engine struct {
+	cfg    Config
+	now    time.Duration
+	state  *lattice.State
+	ledger *ledger.Ledger
+	apps   map[string]*app
+
+	connected bool
+	loaded    bool // SnapshotEnd has come
+	closed    bool // the ping window of this time of listening has closed
+	pinged    time.Duration
+	lost      bool // another owner writes our records: nothing is done any more
+	synced    time.Duration
+
+	watch    watch // hosts by when they must be looked at
+	losses   []time.Duration
+	brake    time.Duration           // losses after which a ping must close before anything is placed; Never
+	proven   map[lattice.HostID]bool // silent hosts of run records that nobody answers for
+	doubts   map[lattice.Key]map[lattice.HostID]bool
+	asked    map[Question]QuestionID // outstanding, by what they are about (ID 0)
+	pending  map[QuestionID]Question
+	again    map[Question]time.Duration // failed questions, and when to repeat them
+	users    index
+	restless map[ledger.Work]bool // parts that are not as wanted: a new host may help them
+
+	stirred  bool          // something of this step may matter to a plan
+	nextWake time.Duration // of the last full step
+
+	nextQuestion QuestionID
+	nextSave     SaveID
+	saves        map[SaveID]string // application
+	out          Output
+}
+
+// New returns an engine that knows nothing yet.
+func New(cfg Config) *Engine {
+	if cfg.Settings.Period == 0 {
+		cfg.Settings = Defaults()
+	}
+	e := &Engine{
+		cfg: cfg, state: lattice.New(), ledger: ledger.New(cfg.Settings.Ledger), apps: map[string]*app{},
+		pinged: lattice.Never, brake: lattice.Never, synced: lattice.Never,
+		proven: map[lattice.HostID]bool{}, doubts: map[lattice.Key]map[lattice.HostID]bool{},
+		asked: map[Question]QuestionID{}, pending: map[QuestionID]Question{}, again: map[Question]time.Duration{},
+		users: newIndex(), restless: map[ledger.Work]bool{}, saves: map[SaveID]string{},
+	}
+	e.state.SetDefaultPeriod(cfg.Settings.Period)
+	return e
+}
+
+// Lost says that another owner writes our records: the lease is gone, and this engine does nothing more.
+func (e *Engine) Lost() bool { return e.lost }
+
+// Step takes in what was learned at now, which must be later than at any call before, and returns what to do. Many inputs make one plan.
+func (e *Engine) Step(now time.Duration, ins ...Input) Output {
+	e.now = max(now, e.now)
+	e.out = Output{Wake: lattice.Never}
+	if e.lost {
+		return e.out
+	}
+	e.stirred = false
+	for _, in := range ins {
+		e.take(in)
+	}
+	if !e.stirred && (e.nextWake == lattice.Never || e.now < e.nextWake) {
+		e.out.Wake = e.nextWake // unchanged heartbeats end here: their cost does not grow with the lattice
+		return e.out
+	}
+	e.elapse()
+	if e.connected && e.loaded && !e.lost {
+		for _, name := range e.dirty() {
+			e.replan(e.apps[name])
+		}
+	}
+	e.nextWake = e.wake()
+	e.out.Wake = e.nextWake
+	out := e.out
+	e.out = Output{}
+	return out
+}
+
+func (e *Engine) take(in Input) {
+	if _, ok := in.(Observed); !ok {
+		e.stirred = true
+	}
+	switch in := in.(type) {
+	case Connected:
+		e.connect()
+	case Disconnected:
+		e.connected = false
+	case Observed:
+		for _, ev := range in.Events {
+			e.observe(ev)
+		}
+	case Learned:
+		e.learn(in)
+	case Answered:
+		e.answered(in)
+	case Saved:
+		e.saved(in)
+	case ModelSeen:
+		e.modelSeen(in)
+	case WishSeen:
+		e.wishSeen(in.Wish)
+	case RunLoaded:
+		e.runLoaded(in)
+	case SnapshotEnd:
+		e.snapshotEnd()
+	case Nudged:
+		e.nudged(in.App)
+	case Tick:
+	}
+}
+
+// connect begins a new time of listening: what runs is asked for, and until then only what is seen counts.
+func (e *Engine) connect() {
+	e.connected, e.closed = true, false
+	e.state.Reset(e.now)
+	clear(e.asked)
+	clear(e.pending)
+	clear(e.again)
+	clear(e.proven)
+	clear(e.doubts)
+	e.losses, e.brake = nil, lattice.Never
+	e.pinged = e.now
+	e.ask(Question{Topic: AskHosts})
+	for _, h := range e.state.Hosts() {
+		e.ask(Question{Topic: AskInventory, Host: h.ID})
+	}
+	e.resync()
+	e.allDirty()
+}
+
+// observe folds one event, settles what it settles, and marks what must be planned anew.
+func (e *Engine) observe(ev lattice.Event) {
+	if ev == nil || e.misleading(ev) {
+		return
+	}
+	eff := e.state.Apply(ev, e.now)
+	e.stirred = e.stirred || eff.Changed || eff.Doubtful || eff.Restarted
+	if eff.Restarted {
+		e.settled(e.ledger.HostRestarted(eff.Host, e.now))
+	}
+	if eff.Vanished {
+		e.settled(e.ledger.HostGone(eff.Host, e.now))
+		e.lostHost(eff.Host, false)
+	}
+	e.settled(e.ledger.Observe(ev, e.now))
+	e.touched(eff)
+}
+
+// misleading says that the event tells of an update in place that is under way: such an update ends with a count of 0 though the component
+// runs on, so only an inventory is believed.
+func (e *Engine) misleading(ev lattice.Event) bool {
+	s, ok := ev.(lattice.Scaled)
+	if !ok {
+		return false
+	}
+	for _, entry := range e.ledger.OpenOn(s.Host) {
+		if entry.Action == ledger.Update && entry.Target.ID == s.Key.ID {
+			e.ask(Question{Topic: AskInventory, Host: s.Host})
+			e.stirred = true
+			return true
+		}
+	}
+	return false
+}
+
+// touched marks what an effect may change in a plan.
+func (e *Engine) touched(eff lattice.Effect) {
+	if eff.Doubtful {
+		for _, k := range eff.Keys {
+			if e.doubts[k] == nil {
+				e.doubts[k] = map[lattice.HostID]bool{}
+			}
+			e.doubts[k][eff.Host] = true
+		}
+		e.ask(Question{Topic: AskInventory, Host: eff.Host})
+	}
+	e.undoubt(eff.Host)
+	if !eff.Changed {
+		return
+	}
+	for _, k := range eff.Keys {
+		e.keyTouched(eff.Host, k)
+	}
+	if eff.Appeared {
+		e.appeared(eff.Host)
+	}
+	if eff.Appeared || eff.Vanished || eff.Relabelled || eff.Restarted {
+		e.hostsMoved(eff.Host)
+	}
+	if eff.Ref != "" {
+		e.refLearned(eff.Ref)
+	}
+	if eff.Links {
+		e.linksMoved()
+	}
+	if eff.Config != "" {
+		e.configMoved(eff.Config)
+	}
+}
+
+// undoubt drops the doubts about a host that its inventory has cleared, or that is gone.
+func (e *Engine) undoubt(host lattice.HostID) {
+	if h := e.state.Host(host); host == "" || h != nil && h.Doubtful || len(e.doubts) == 0 {
+		return
+	}
+	// order: each key by itself.
+	for k, hosts := range e.doubts {
+		if hosts[host] {
+			delete(hosts, host)
+			e.keyTouched(host, k)
+			if len(hosts) == 0 {
+				delete(e.doubts, k)
+			}
+		}
+	}
+}
+
+// keyTouched marks the applications that want the key or own what runs of it.
+func (e *Engine) keyTouched(host lattice.HostID, k lattice.Key) {
+	for _, w := range e.users.keys[k] {
+		e.apps[w.App].component(w.Component)
+	}
+	if h := e.state.Host(host); h != nil {
+		if it := h.Item(k); it != nil {
+			for _, owner := range it.Owners() {
+				if a := e.apps[owner]; a != nil {
+					a.dirt.leftovers = true
+				}
+			}
+		}
+	}
+	// order: marks only.
+	for name := range e.users.removing {
+		e.apps[name].dirt.leftovers = true
+	}
+}
+
+// hostsMoved marks what a change of the hosts may help or hurt beside what ran there: what is not as wanted, and daemons.
+func (e *Engine) hostsMoved(host lattice.HostID) {
+	// order: marks only.
+	for w := range e.restless {
+		if a := e.apps[w.App]; a != nil {
+			a.component(w.Component)
+		}
+	}
+	// order: marks only.
+	for w := range e.users.daemons {
+		e.apps[w.App].component(w.Component)
+	}
+	if h := e.state.Host(host); h != nil {
+		for i := range h.Items() {
+			e.keyTouched(host, h.Items()[i].Key)
+		}
+	}
+	// order: marks only.
+	for _, a := range e.apps {
+		if a.wanted == nil && a.active() || a.hostless {
+			a.dirt.all = true
+		}
+	}
+}
+
+func (e *Engine) linksMoved() {
+	// order: marks only.
+	for _, a := range e.apps {
+		a.noteLinks(e.state)
+		if a.active() {
+			a.dirt.links = true
+		}
+	}
+}
+
+func (e *Engine) configMoved(name string) {
+	for _, app := range e.users.configs[name] {
+		e.apps[app].configMoved(name)
+	}
+}
+
+// refLearned ties the applications that want the reference to the id that it turned out to have.
+func (e *Engine) refLearned(ref string) {
+	for _, w := range e.users.refs[lattice.NormaliseRef(ref)] {
+		a := e.apps[w.App]
+		e.users.resolve(a, e.state)
+		a.component(w.Component)
+		a.dirt.links, a.dirt.leftovers = true, true
+	}
+}
+
+// answered books a host's acknowledgement.
+func (e *Engine) answered(in Answered) {
+	entry := e.ledger.Entry(in.ID)
+	if entry == nil {
+		return
+	}
+	cmd := entry.Command
+	out, ok := e.ledger.Answer(in.ID, in.Outcome, in.Message, e.now)
+	if ok && out.Verdict == ledger.Settled {
+		e.acceptedStored(out.Entry)
+	}
+	if ok {
+		e.settled([]ledger.Outcome{out})
+	}
+	relative := e.state.Host(cmd.Host) != nil && e.state.Host(cmd.Host).Can.Relative
+	switch {
+	case in.Outcome == ledger.Refused && cmd.Host != "", cmd.Action == ledger.Update,
+		in.Outcome == ledger.Accepted && cmd.Action == ledger.Scale && cmd.To < cmd.From && relative:
+		e.ask(Question{Topic: AskInventory, Host: cmd.Host}) // what the host says of itself differs from what we thought, or is news
+	}
+}
+
+// acceptedStored folds what the lattice has stored: the acknowledgement comes after the writing.
+func (e *Engine) acceptedStored(entry ledger.Entry) {
+	switch entry.Action {
+	case ledger.PutLink:
+		e.touched(e.state.Apply(lattice.LinkSet{Link: entry.Link}, e.now))
+	case ledger.DeleteLink:
+		e.touched(e.state.Apply(lattice.LinkDeleted{Slot: entry.Link.Slot(), Target: entry.Link.Target}, e.now))
+	case ledger.PutConfig:
+		e.touched(e.state.Apply(lattice.Config{Name: entry.ConfigName, Asked: entry.SentAt, Found: true, Values: entry.Values}, e.now))
+	case ledger.DeleteConfig:
+		e.touched(e.state.Apply(lattice.Config{Name: entry.ConfigName, Asked: entry.SentAt}, e.now))
+	}
+}
+
+// settled marks and remembers what came of commands.
+func (e *Engine) settled(outs []ledger.Outcome) {
+	for i := range outs {
+		e.stirred = true
+		o := &outs[i]
+		a := e.apps[o.Entry.App]
+		if a == nil {
+			continue
+		}
+		a.remember(o)
+		switch {
+		case o.Entry.Action == ledger.PutConfig || o.Entry.Action == ledger.DeleteConfig:
+			a.configMoved(o.Entry.ConfigName)
+		case o.Entry.Action == ledger.PutLink || o.Entry.Action == ledger.DeleteLink:
+			a.dirt.links = true
+		default:
+			a.component(o.Entry.Component)
+		}
+		a.runDirty = true
+		if e.ledger.OpenOf(a.name) == 0 {
+			a.dirt.leftovers, a.dirt.configs = true, true
+		}
+		if o.Verdict == ledger.Failed {
+			e.notice("command_failed", &o.Entry.Command, o.Message)
+		}
+	}
+}
+
+// MaySend judges a command at the moment when it goes out, and if it may go, notes the time: now must be later than at any call before. False:
+// it is forgotten, and the driver answers it with Dropped, so that the application is looked at again.
+func (e *Engine) MaySend(c *ledger.Command, now time.Duration) bool {
+	e.now = max(now, e.now)
+	a := e.apps[c.App]
+	ok := !e.lost && e.connected && a != nil && c.Epoch == e.cfg.Epoch && c.Revision == a.revision() && e.ledger.Entry(c.ID) != nil
+	if ok {
+		v := e.view(a)
+		ok = plan.MaySend(&v, c)
+	}
+	if !ok {
+		if out, gone := e.ledger.Answer(c.ID, ledger.Dropped, "", e.now); gone {
+			e.settled([]ledger.Outcome{out})
+		}
+		return false
+	}
+	return e.ledger.Sent(c.ID, e.now)
+}
+
+// dirty returns the names of the applications to look at, sorted.
+func (e *Engine) dirty() []string {
+	var names []string
+	// order: sorted below.
+	for name, a := range e.apps {
+		if a.dirt.any() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (e *Engine) allDirty() {
+	// order: marks only.
+	for _, a := range e.apps {
+		a.dirt.all = true
+	}
+}
+
+// dialect is what the lattice speaks: as set, or as its hosts show. mixed: they differ, and nobody has said which of them counts.
+func (e *Engine) dialect() (d lattice.Dialect, mixed bool) {
+	if e.cfg.Dialect != lattice.Auto {
+		return e.cfg.Dialect, false
+	}
+	return e.state.Dialect()
+}
+
+// Names of the applications that the engine knows, sorted.
+func (e *Engine) names() []string { return slices.Sorted(maps.Keys(e.apps)) }

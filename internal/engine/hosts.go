@@ -1,0 +1,243 @@
+package engine
+
+import (
+	"container/heap"
+	"time"
+
+	"github.com/wadm-go/wadm/lattice"
+)
+
+// watch knows when each host must be looked at: a heap that is put right lazily, so that a heartbeat costs nothing here.
+type watch struct {
+	due     dues
+	in      map[lattice.HostID]bool
+	unheard map[lattice.HostID]time.Duration // seen, but its contents are not known; since when
+	suspect map[lattice.HostID]bool          // silent, and asked
+}
+
+type due struct {
+	host lattice.HostID
+	at   time.Duration
+}
+
+type dues []due
+
+func (d dues) Len() int { return len(d) }
+func (d dues) Less(a, b int) bool {
+	return d[a].at < d[b].at || d[a].at == d[b].at && d[a].host < d[b].host
+}
+func (d dues) Swap(a, b int) { d[a], d[b] = d[b], d[a] }
+
+// Push belongs to heap.Interface.
+func (d *dues) Push(x any) { *d = append(*d, x.(due)) }
+
+// Pop belongs to heap.Interface.
+func (d *dues) Pop() any {
+	last := (*d)[len(*d)-1]
+	*d = (*d)[:len(*d)-1]
+	return last
+}
+
+// isSuspect says that the host has missed two heartbeats.
+func (e *Engine) isSuspect(h *lattice.Host) (at time.Duration, yes bool) {
+	slack := min(e.cfg.Settings.Grace, h.Period()/2)
+	at = h.LastSeen + 2*h.Period() + slack
+	return at, e.now >= at
+}
+
+// isDead judges a suspect that did not answer: nobody listens on its subject any more, or it has been silent for the clean-up interval and owes
+// no start that could keep it busy. A host that answers a ping is seen, and so never gets here.
+func (e *Engine) isDead(h *lattice.Host, nobodyListens bool) bool {
+	if _, suspect := e.isSuspect(h); !suspect {
+		return false
+	}
+	return nobodyListens || e.now >= h.LastSeen+e.cfg.Settings.Cleanup && !e.ledger.Owes(h.ID, e.now)
+}
+
+// appeared starts the watch over a new host, and asks what it runs.
+func (e *Engine) appeared(id lattice.HostID) {
+	h := e.state.Host(id)
+	if h == nil {
+		return
+	}
+	if e.watch.in == nil {
+		e.watch.in, e.watch.unheard, e.watch.suspect = map[lattice.HostID]bool{}, map[lattice.HostID]time.Duration{}, map[lattice.HostID]bool{}
+	}
+	delete(e.proven, id)
+	if !e.watch.in[id] {
+		e.watch.in[id] = true
+		at, _ := e.isSuspect(h)
+		heap.Push(&e.watch.due, due{id, at})
+	}
+	if h.InventoryAsked == lattice.Never {
+		e.watch.unheard[id] = e.now
+		e.ask(Question{Topic: AskInventory, Host: id})
+	}
+	if len(e.state.Hosts()) == 1 {
+		e.resync() // nobody could answer before
+	}
+}
+
+// checkHosts looks at the hosts whose time has come.
+func (e *Engine) checkHosts() {
+	for len(e.watch.due) > 0 && e.watch.due[0].at <= e.now {
+		id := e.watch.due[0].host
+		h := e.state.Host(id)
+		if h == nil {
+			heap.Pop(&e.watch.due)
+			delete(e.watch.in, id)
+			delete(e.watch.suspect, id)
+			continue
+		}
+		at, suspect := e.isSuspect(h)
+		if suspect {
+			at = e.now + e.cfg.Settings.Repeat
+			if e.connected {
+				e.watch.suspect[id] = true
+				e.ask(Question{Topic: AskInventory, Host: id})
+				e.ask(Question{Topic: AskHosts})
+			}
+		} else {
+			delete(e.watch.suspect, id)
+		}
+		e.watch.due[0].at = at
+		heap.Fix(&e.watch.due, 0)
+	}
+}
+
+// unanswered judges a host that did not answer for its inventory.
+func (e *Engine) unanswered(id lattice.HostID, nobodyListens bool) {
+	h := e.state.Host(id)
+	if h == nil {
+		if nobodyListens {
+			e.provenDead(id)
+		}
+		return
+	}
+	if !e.isDead(h, nobodyListens) {
+		e.repeat(Question{Topic: AskInventory, Host: id})
+		return
+	}
+	eff := e.state.Bury(id, e.now)
+	e.settled(e.ledger.HostGone(id, e.now))
+	e.lostHost(id, true)
+	e.touched(eff)
+}
+
+// provenDead notes that a host of a run record is nowhere.
+func (e *Engine) provenDead(id lattice.HostID) {
+	e.proven[id] = true
+	// order: marks only.
+	for _, a := range e.apps {
+		if a.active() {
+			a.dirt.all = true
+		}
+	}
+}
+
+// lostHost books the loss of a host, and brakes when too many go at once: then it is more likely that we are the ones who are cut off.
+func (e *Engine) lostHost(id lattice.HostID, dead bool) {
+	kept := e.losses[:0]
+	for _, at := range e.losses {
+		if e.now-at < e.cfg.Settings.BrakeWithin {
+			kept = append(kept, at)
+		}
+	}
+	e.losses = append(kept, e.now)
+	total := len(e.losses) + len(e.state.Hosts())
+	if len(e.losses) >= e.cfg.Settings.BrakeHosts && float64(len(e.losses)) > e.cfg.Settings.BrakeShare*float64(total) {
+		e.brake = e.now
+		e.repeatAt(Question{Topic: AskHosts}, e.now+1)
+	}
+	e.hostNotice(id, dead)
+}
+
+// elapse does what time alone brings.
+func (e *Engine) elapse() {
+	if next := e.ledger.NextDeadline(); next != lattice.Never && e.now >= next {
+		e.settled(e.ledger.Expire(e.now))
+	}
+	if !e.connected {
+		return
+	}
+	if !e.closed && e.now >= e.pinged+e.cfg.Settings.Window {
+		e.windowClosed(e.pinged)
+	}
+	e.checkHosts()
+	e.askAgain()
+	if e.synced != lattice.Never && e.now >= e.synced+e.cfg.Settings.Resync {
+		e.resync()
+		e.ledger.Forget(func(id lattice.HostID) time.Duration {
+			if h := e.state.Host(id); h != nil {
+				return h.InventoryAsked
+			}
+			return e.now
+		})
+	}
+	// order: marks only.
+	for _, a := range e.apps {
+		if a.wakeAt != lattice.Never && e.now >= a.wakeAt {
+			a.wakeAt = lattice.Never
+			a.dirt.all = true
+		}
+	}
+	e.retrySaves()
+}
+
+// windowClosed ends the time in which hosts answer a ping.
+func (e *Engine) windowClosed(asked time.Duration) {
+	if !e.closed {
+		e.closed = true
+		e.askAbsent()
+		e.allDirty()
+	}
+	if e.brake != lattice.Never && asked > e.brake {
+		e.brake = lattice.Never
+		e.allDirty()
+	}
+}
+
+// askAbsent asks for the hosts of run records that have not shown themselves: nobody listening proves them dead.
+func (e *Engine) askAbsent() {
+	// order: questions are put in order by their ids, which follow the sorted names.
+	for _, name := range e.names() {
+		for _, id := range e.apps[name].run.Hosts {
+			if e.state.Host(lattice.HostID(id)) == nil {
+				e.ask(Question{Topic: AskInventory, Host: lattice.HostID(id)})
+			}
+		}
+	}
+}
+
+// wake is when the next thing happens by time alone.
+func (e *Engine) wake() time.Duration {
+	next := lattice.Never
+	at := func(t time.Duration) {
+		if t != lattice.Never && (next == lattice.Never || t < next) {
+			next = t
+		}
+	}
+	at(e.ledger.NextDeadline())
+	// order: a minimum does not depend on it.
+	for _, a := range e.apps {
+		at(a.wakeAt)
+		at(a.retryAt)
+	}
+	if !e.connected {
+		return next
+	}
+	if !e.closed {
+		at(e.pinged + e.cfg.Settings.Window)
+	}
+	if len(e.watch.due) > 0 {
+		at(e.watch.due[0].at)
+	}
+	// order: a minimum does not depend on it.
+	for _, t := range e.again {
+		at(t)
+	}
+	if e.synced != lattice.Never {
+		at(e.synced + e.cfg.Settings.Resync)
+	}
+	return next
+}

@@ -1,0 +1,396 @@
+package engine
+
+import (
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/wadm-go/wadm/internal/ledger"
+	"github.com/wadm-go/wadm/internal/plan"
+	"github.com/wadm-go/wadm/internal/status"
+	"github.com/wadm-go/wadm/lattice"
+	"github.com/wadm-go/wadm/wadmapi"
+)
+
+// belief is what may be concluded about the application now.
+func (e *Engine) belief(a *app) plan.Belief {
+	b := plan.Belief{
+		StartAt: lattice.Never,
+		Frozen:  !e.connected || !e.closed || e.brake != lattice.Never,
+		Doubted: func(k lattice.Key) bool { return len(e.doubts[k]) > 0 },
+	}
+	if at, unheard := e.unheard(); unheard {
+		b.StartAt = at
+		return b
+	}
+	b.MayStart = a.fresh || e.absenceProven(a)
+	if !b.MayStart {
+		b.StartAt = e.state.ListeningSince() + e.cfg.Settings.Period + e.cfg.Settings.Grace
+	}
+	return b
+}
+
+// absenceProven says that what is missing of an application that ran before is missing: every host of its run record has answered or is proven
+// dead, or a whole heartbeat period has passed. Without a record only the time frees it.
+func (e *Engine) absenceProven(a *app) bool {
+	if e.now >= e.state.ListeningSince()+e.cfg.Settings.Period+e.cfg.Settings.Grace {
+		return true
+	}
+	if a.revise == 0 {
+		return false
+	}
+	for _, id := range a.run.Hosts {
+		h := e.state.Host(lattice.HostID(id))
+		if h == nil && !e.proven[lattice.HostID(id)] && !e.state.Dead(lattice.HostID(id)) || h != nil && h.InventoryAsked == lattice.Never {
+			return false
+		}
+	}
+	return true
+}
+
+// unheard says that a host was seen whose contents are not known yet: for a moment nothing is placed, for it may run what seems missing.
+func (e *Engine) unheard() (until time.Duration, yes bool) {
+	until = lattice.Never
+	for id, since := range e.watch.unheard {
+		h := e.state.Host(id)
+		if h == nil || h.InventoryAsked != lattice.Never || e.now >= since+e.cfg.Settings.Window {
+			delete(e.watch.unheard, id)
+			continue
+		}
+		if until == lattice.Never || since+e.cfg.Settings.Window < until {
+			until, yes = since+e.cfg.Settings.Window, true
+		}
+	}
+	return until, yes
+}
+
+func (e *Engine) view(a *app) plan.View {
+	return plan.View{State: e.state, Ledger: e.ledger, Now: e.now, Belief: e.belief(a)}
+}
+
+// replan looks at what is dirty of an application.
+func (e *Engine) replan(a *app) {
+	if !a.active() {
+		a.dirt = dirt{}
+		e.tellInactive(a)
+		return
+	}
+	if a.wanted != nil && e.dialectMoved(a) {
+		e.derive(a)
+	}
+	if len(e.state.Hosts()) == 0 {
+		a.hostless = true
+		a.dirt = dirt{}
+		e.syncRun(a)
+		e.tell(a)
+		return
+	}
+	a.hostless = false
+	in := plan.Input{
+		View: e.view(a), Wanted: a.wanted, From: a.from, App: a.name, Version: a.run.Version, Epoch: e.cfg.Epoch,
+		Scope:  plan.Scope{All: a.dirt.all, Components: a.dirt.components, Leftovers: a.dirt.leftovers, Links: a.dirt.links, Configs: a.dirt.configs},
+		Memory: a, Prior: a.parts, InUse: e.usedElsewhere(a), Taken: e.takenBy(a), Configs: a.run.Configs,
+	}
+	for _, l := range a.run.Links {
+		in.Applied = append(in.Applied, l.Link)
+	}
+	if in.Belief.Frozen {
+		return // stays dirty; the closing of the window or of the brake comes as an input
+	}
+	scope := in.Scope
+	a.dirt = dirt{}
+	res := plan.Compute(&in)
+	e.accept(a, &res, scope)
+	e.conclude(a)
+	e.syncRun(a)
+	e.tell(a)
+}
+
+// dialectMoved says that the wanted state was derived for another dialect than the lattice turns out to speak.
+func (e *Engine) dialectMoved(a *app) bool {
+	d, mixed := e.dialect()
+	was := slices.ContainsFunc(a.wanted.Refused, func(g plan.Gap) bool { return g.Why == plan.MixedLattice })
+	return mixed != was || !mixed && d != a.wanted.Dialect
+}
+
+// accept takes over what a pass found.
+func (e *Engine) accept(a *app, res *plan.Result, scope plan.Scope) {
+	// order: each part by itself.
+	for id, part := range res.Parts {
+		a.parts[id] = part
+		if id.Link > 0 {
+			continue
+		}
+		w := ledger.Work{App: a.name, Component: id.Component}
+		if part.Done() {
+			delete(e.restless, w)
+		} else {
+			e.restless[w] = true
+		}
+	}
+	if scope.All || scope.Leftovers {
+		a.leftover = res.Leftover
+	}
+	if scope.All || scope.Leftovers || scope.Links && scope.Configs {
+		a.owed = res.Owed
+	} else if scope.Links || scope.Configs {
+		a.owed = max(a.owed, res.Owed)
+		if res.Owed == 0 && a.owed > 0 {
+			a.dirt.leftovers = true
+		}
+	}
+	if a.leftover+a.owed > 0 || a.run.Deleting {
+		e.users.removing[a.name] = true
+	} else {
+		delete(e.users.removing, a.name)
+	}
+	a.wakeAt = res.Wake
+	for i := range res.Commands {
+		c := &res.Commands[i]
+		entry := e.ledger.Add(*c)
+		a.held = append(a.held, entry.ID)
+		if h := e.state.Host(c.Host); h != nil && h.Can.Relative {
+			a.mustSave, a.runDirty = true, true
+		}
+	}
+	for _, h := range res.Inventory {
+		e.ask(Question{Topic: AskInventory, Host: h})
+	}
+	if res.AskLinks {
+		e.ask(Question{Topic: AskLinks})
+	}
+	for _, c := range res.AskConfig {
+		e.ask(Question{Topic: AskConfig, Name: c})
+	}
+}
+
+func (e *Engine) restlessDrop(a *app) {
+	// order: each by itself.
+	for w := range e.restless {
+		if w.App == a.name {
+			delete(e.restless, w)
+		}
+	}
+}
+
+// usedElsewhere says which configs other live applications name.
+func (e *Engine) usedElsewhere(a *app) func(string) bool {
+	return func(name string) bool {
+		for _, other := range e.users.configs[name] {
+			if other != a.name && e.apps[other].active() {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// takenBy says which application holds a 1.x id that two want: the one whose instances run keeps it, else the one whose name comes first.
+func (e *Engine) takenBy(a *app) func(lattice.Key) string {
+	return func(k lattice.Key) string {
+		works := e.users.keys[k]
+		if len(works) < 2 {
+			return ""
+		}
+		holder := a.name
+		for _, w := range works {
+			if w.App == a.name || e.apps[w.App].wanted == nil || e.apps[w.App].wanted.Dialect == lattice.OTP && k.Kind == lattice.Component {
+				continue
+			}
+			mine, theirs := e.runs(a.name, k), e.runs(w.App, k)
+			if theirs && !mine || theirs == mine && w.App < holder {
+				holder = w.App
+			}
+		}
+		if holder == a.name {
+			return ""
+		}
+		return holder
+	}
+}
+
+func (e *Engine) runs(app string, k lattice.Key) bool {
+	return slices.Contains(e.state.KeysOf(app), k)
+}
+
+// conclude closes what is finished: an upgrade of which nothing old is left, an undeploy of which nothing is.
+func (e *Engine) conclude(a *app) {
+	quiet := a.leftover+a.owed == 0 && e.ledger.OpenOf(a.name) == 0 && len(a.held) == 0 && !a.dirt.any()
+	if !quiet {
+		return
+	}
+	if a.run.Deleting {
+		if e.confirmedEmpty(a) {
+			a.run.Deleting = false
+			a.run.Manifest, a.run.From, a.run.Configs, a.run.Links, a.run.Lists, a.run.Hosts = nil, nil, nil, nil, nil, nil
+			e.users.drop(a)
+			a.before, a.from = nil, nil
+			delete(e.users.removing, a.name)
+			a.runDirty = true
+		}
+		return
+	}
+	if !a.whole() {
+		return
+	}
+	a.fresh = false
+	if a.before != nil {
+		a.before, a.run.From = nil, nil
+		e.users.drop(a)
+		a.from = nil
+		e.users.add(a, e.state)
+		a.runDirty = true
+	}
+	e.settleLists(a)
+}
+
+func (a *app) whole() bool {
+	for _, id := range a.wanted.Order {
+		p, ok := a.parts[id]
+		if !ok || !p.Done() {
+			return false
+		}
+	}
+	return true
+}
+
+// settleLists turns what was brought in host by host into what is in force for the component.
+func (e *Engine) settleLists(a *app) {
+	var lists []AppliedList
+	for i := range a.wanted.Resources {
+		if r := &a.wanted.Resources[i]; r.ID != "" && r.Scaler != plan.Unscaled {
+			lists = append(lists, AppliedList{ID: r.ID, Names: r.Config})
+		}
+	}
+	if !reflect.DeepEqual(lists, a.run.Lists) {
+		a.run.Lists = lists
+		a.runDirty = true
+	}
+	clear(a.lists)
+}
+
+// confirmedEmpty says that every host that ran or was to run something of the application has said, after the undeploy, that it runs nothing of it.
+// A dead host keeps the entry open until it returns or is given up.
+func (e *Engine) confirmedEmpty(a *app) bool {
+	empty := true
+	for _, id := range a.run.Hosts {
+		h := e.state.Host(lattice.HostID(id))
+		switch {
+		case h == nil && e.now < a.began+e.cfg.Settings.DeadKept:
+			empty = false
+		case h != nil && h.InventoryAsked <= a.began:
+			e.ask(Question{Topic: AskInventory, Host: h.ID})
+			empty = false
+		}
+	}
+	return empty
+}
+
+// tell publishes the status if it differs from the last one told. While nothing may be concluded the last one stands.
+func (e *Engine) tell(a *app) {
+	var s wadmapi.Status
+	switch {
+	case a.run.Deleting:
+		s = e.deletingStatus(a)
+	case a.wanted == nil:
+		e.tellInactive(a)
+		return
+	case a.hostless && len(a.run.Hosts) == 0:
+		s = status.Waiting(a.run.Version)
+	case a.hostless:
+		if !e.closed {
+			return
+		}
+		s = status.Of(a.wanted, e.missingAll(a), 0, 0)
+	case len(a.wanted.Refused) > 0:
+		s = status.Refused(a.run.Version, a.wanted.Refused)
+	default:
+		if a.undecided() && !a.fresh {
+			return
+		}
+		s = status.Of(a.wanted, a.parts, a.leftover, a.owed)
+	}
+	e.publish(a, s)
+}
+
+func (a *app) undecided() bool {
+	// order: any one is enough.
+	for _, p := range a.parts {
+		if p.Held {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *Engine) deletingStatus(a *app) wadmapi.Status {
+	open := e.ledger.OpenOf(a.name)
+	if a.leftover+a.owed+open == 0 && !a.dirt.any() && e.liveConfirmed(a) {
+		return status.Undeployed()
+	}
+	return status.Removing(a.leftover, a.owed, open)
+}
+
+// liveConfirmed is confirmedEmpty for the hosts that live.
+func (e *Engine) liveConfirmed(a *app) bool {
+	for _, id := range a.run.Hosts {
+		if h := e.state.Host(lattice.HostID(id)); h != nil && h.InventoryAsked <= a.began {
+			return false
+		}
+	}
+	return true
+}
+
+// missingAll is how an application stands in a lattice that has lost its last host.
+func (e *Engine) missingAll(a *app) map[plan.PartID]plan.Part {
+	out := map[plan.PartID]plan.Part{}
+	for i := range a.wanted.Resources {
+		r := &a.wanted.Resources[i]
+		if r.Scaler == plan.Unscaled || r.Instances == 0 {
+			continue
+		}
+		p := plan.Part{ID: plan.PartID{Component: r.Name}, Want: r.Instances}
+		for _, s := range r.Shares {
+			if s.Count > 0 || r.Scaler == plan.Daemon {
+				p.Gaps = append(p.Gaps, plan.Gap{Component: r.Name, Spread: s.Spread.Name, Short: s.Count, Why: plan.NoHostFits})
+			}
+		}
+		out[p.ID] = p
+	}
+	return out
+}
+
+func (e *Engine) tellInactive(a *app) {
+	if a.run.Operation == Undeploy || a.run.Operation == Delete {
+		e.publish(a, status.Undeployed())
+	}
+}
+
+func (e *Engine) publish(a *app, s wadmapi.Status) {
+	if a.told != nil && reflect.DeepEqual(*a.told, s) {
+		return
+	}
+	a.told = &s
+	e.out.Tell = append(e.out.Tell, StatusChange{App: a.name, Status: s})
+}
+
+// notice tells of a command.
+func (e *Engine) notice(name string, c *ledger.Command, message string) {
+	what := c.Target.ID
+	switch {
+	case c.ConfigName != "":
+		what = c.ConfigName
+	case c.Action == ledger.PutLink || c.Action == ledger.DeleteLink:
+		what = c.Link.Source + " -(" + c.Link.Name + ")-> " + c.Link.Target
+	case what == "":
+		what = c.Target.Ref
+	}
+	version := ""
+	if a := e.apps[c.App]; a != nil {
+		version = a.run.Version
+	}
+	e.out.Notice = append(e.out.Notice, Notice{Name: name, Data: wadmapi.CommandEvent{
+		App: c.App, Version: version, Component: c.Component, Action: c.Action.String(), Host: string(c.Host), Target: what,
+		From: c.From, To: c.To, Reason: string(c.Reason), Message: message,
+	}})
+}

@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/wadm-go/wadm/lattice"
+)
+
+// syncRun brings the run record up to date, saves it if something must be remembered before commands go out or if the application is quiet, and
+// sends what waits for no save.
+func (e *Engine) syncRun(a *app) {
+	quiet := e.ledger.OpenOf(a.name) == 0
+	if a.runDirty && a.saving == 0 && (a.mustSave || quiet) && e.now >= a.retryAt {
+		e.save(a)
+	}
+	if a.saving == 0 && !a.mustSave {
+		e.release(a)
+	}
+}
+
+func (e *Engine) save(a *app) {
+	run := a.run
+	run.App, run.Epoch = a.name, e.cfg.Epoch
+	run.Hosts = e.hostsUsed(a)
+	run.Intents = e.intents(a)
+	a.retryAt = lattice.Never
+	if !a.mustSave && reflect.DeepEqual(run, a.run) && a.revise != 0 {
+		a.runDirty = false
+		return
+	}
+	a.run = run
+	a.runDirty, a.mustSave = false, false
+	e.nextSave++
+	a.saving = e.nextSave
+	e.saves[e.nextSave] = a.name
+	e.out.Save = append(e.out.Save, Save{ID: e.nextSave, App: a.name, Run: run, Expect: a.revise})
+}
+
+// hostsUsed are the hosts on which something of the application runs, was started, or ran when they died.
+func (e *Engine) hostsUsed(a *app) []string {
+	set := map[string]bool{}
+	for _, k := range e.state.KeysOf(a.name) {
+		for _, h := range e.state.HostsOf(k) {
+			if h.Item(k).CountOf(a.name) > 0 {
+				set[string(h.ID)] = true
+			}
+		}
+	}
+	for _, id := range a.held {
+		if en := e.ledger.Entry(id); en != nil && en.Starting() {
+			set[string(en.Host)] = true
+		}
+	}
+	for _, en := range e.ledger.All() {
+		if en.App == a.name && en.Starting() {
+			set[string(en.Host)] = true
+		}
+	}
+	for _, id := range a.run.Hosts {
+		h := e.state.Host(lattice.HostID(id))
+		if h == nil && !(a.run.Operation == Deploy && e.proven[lattice.HostID(id)]) || h != nil && (h.InventoryAsked == lattice.Never || a.run.Deleting && h.InventoryAsked <= a.began) {
+			set[id] = true // not known to be empty
+		}
+	}
+	var out []string
+	// order: sorted below.
+	for id := range set {
+		out = append(out, id)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// intents are the relative commands that may be under way.
+func (e *Engine) intents(a *app) []Intent {
+	var out []Intent
+	for _, en := range e.ledger.All() {
+		if en.App != a.name || !en.Starting() {
+			continue
+		}
+		if h := e.state.Host(en.Host); h != nil && h.Can.Relative {
+			out = append(out, Intent{Host: en.Host, Target: en.Target, From: en.From, To: en.To})
+		}
+	}
+	return out
+}
+
+// release sends the commands that wait.
+func (e *Engine) release(a *app) {
+	for _, id := range a.held {
+		if en := e.ledger.Entry(id); en != nil {
+			e.out.Send = append(e.out.Send, en.Command)
+			e.notice("command_sent", &en.Command, "")
+		}
+	}
+	a.held = nil
+}
+
+// saved takes the result of a save.
+func (e *Engine) saved(in Saved) {
+	a := e.apps[e.saves[in.ID]]
+	delete(e.saves, in.ID)
+	if a == nil || a.saving != in.ID {
+		return
+	}
+	a.saving = 0
+	switch {
+	case in.Lost:
+		e.lost = true
+	case in.Err != "":
+		a.runDirty, a.mustSave = true, true
+		a.retryAt = e.now + time.Second
+	default:
+		a.revise = in.Revision
+		e.syncRun(a)
+	}
+}
+
+// retrySaves tries again what the store refused.
+func (e *Engine) retrySaves() {
+	for _, name := range e.names() {
+		if a := e.apps[name]; a.retryAt != lattice.Never && e.now >= a.retryAt && a.saving == 0 {
+			e.save(a)
+		}
+	}
+}
