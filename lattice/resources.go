@@ -77,8 +77,7 @@ func (s *State) lost(h *Host, now time.Duration, eff *Effect) {
 func (s *State) started(h *Host, ev Started, now time.Duration, eff *Effect) {
 	it := h.Item(ev.Key)
 	if it != nil && ev.Instance != "" && holds(it.Groups, ev.Instance) {
-		it.At = max(it.At, now) // told twice
-		return
+		return // told twice
 	}
 	one := Group{Annotations: ev.Annotations, Count: 1}
 	if ev.Instance != "" {
