@@ -212,6 +212,14 @@ func TestDeployRefuses(t *testing.T) {
 	}
 }
 
+func TestTheEmptyVersionIsNotDeployed(t *testing.T) {
+	m := &store.Model{Name: "shop", Versions: []store.Version{{Version: "", Manifest: manifest(t, "shop", "", image)}}}
+	d := Decide(Found{Model: m}, Request{Op: wadmapi.OpDeploy, App: "shop"})
+	if r := d.Reply.(wadmapi.DeployReply); r.Result != wadmapi.ResultError || d.Wish != nil {
+		t.Errorf("deploying the empty version gives %+v", r)
+	}
+}
+
 func TestPutNamesMissingSharedComponents(t *testing.T) {
 	doc, _ := oam.Decode(manifest(t, "shop", "v1", `"application":{"name":"base","component":"web"}`), oam.FormatJSON)
 	shared := store.Model{Name: "base", Deployed: "v1", Versions: []store.Version{{Version: "v1", Manifest: json.RawMessage(

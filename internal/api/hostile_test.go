@@ -314,3 +314,38 @@ func TestStopAnswersWhatIsUnderWay(t *testing.T) {
 		t.Errorf("a stopped service leaves its subject with %v", err)
 	}
 }
+
+// unreadable stands for a store that holds one record which cannot be read.
+type unreadableStore struct{ *watchedStore }
+
+func (u unreadableStore) Model(ctx context.Context, lattice, app string) (store.Model, store.Revision, error) {
+	if app == "bad" {
+		return store.Model{Name: app}, 1, store.ErrUnreadable
+	}
+	return u.watchedStore.Model(ctx, lattice, app)
+}
+
+func (u unreadableStore) Models(ctx context.Context, lattice string) ([]store.Model, error) {
+	all, err := u.watchedStore.Models(ctx, lattice)
+	return append([]store.Model{{Name: "bad"}}, all...), err
+}
+
+func TestABadRecordIsListed(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.Models = unreadableStore{o.Models.(*watchedStore)} })
+	b.model("put", hello("v1"))
+	list := decoded[wadmapi.ListReply](t, b.model("get", ""))
+	if len(list.Models) != 2 || list.Models[0].Name != "bad" || list.Models[0].Status != wadmapi.StatusFailed || list.Models[1].Name != "hello" {
+		t.Errorf("the list is %+v", list.Models)
+	}
+	for _, tt := range []struct{ op, body, want string }{
+		{"get.bad", "", `{"result":"error","message":"Internal storage error"}`},
+		{"versions.bad", "", `{"result":"error","message":"Internal storage error","versions":[]}`},
+		{"deploy.bad", "", `{"result":"error","message":"Internal storage error","name":"bad","version":null}`},
+		{"put", strings.Replace(hello("v1"), "name: hello", "name: bad", 1), `{"message":"Internal storage error","result":"error"}`},
+	} {
+		if got := b.model(tt.op, tt.body); got != tt.want {
+			t.Errorf("%s is answered %s, want %s", tt.op, got, tt.want)
+		}
+	}
+	b.result(b.model("deploy.hello", ""), wadmapi.ResultAcknowledged)
+}
