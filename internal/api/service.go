@@ -265,12 +265,8 @@ func (s *Service) read(ctx context.Context, subject wadmapi.Subject, body []byte
 			return wadmapi.NewError(err.Error())
 		}
 	}
-	var m *store.Model
-	found, _, err := s.o.Models.Model(ctx, subject.Lattice, app)
-	switch {
-	case err == nil, errors.Is(err, store.ErrUnreadable): // the latter has no versions, and what is rendered says so
-		m = &found
-	case !errors.Is(err, store.ErrNotFound):
+	m, _, err := s.writer.record(ctx, subject.Lattice, app)
+	if err != nil {
 		s.o.Log.Error("reading an application", "lattice", subject.Lattice, "application", app, "err", err)
 		return failed(subject.Op, true, storageFailed)
 	}

@@ -99,24 +99,37 @@ func suffix(try int) string {
 
 func (w writer) wishRevision(ctx context.Context, lattice, app string) (store.Revision, error) {
 	_, rev, err := w.wishes.Wish(ctx, lattice, app)
-	if errors.Is(err, store.ErrNotFound) {
+	switch {
+	case err == nil, errors.Is(err, store.ErrUnreadable): // one that cannot be read is replaced
+		return rev, nil
+	case errors.Is(err, store.ErrNotFound), wadmapi.ValidName(app) != nil: // the latter as in record
 		return 0, nil
-	}
-	if err != nil && !errors.Is(err, store.ErrUnreadable) { // one that cannot be read is replaced
+	default:
 		return 0, fmt.Errorf("reading the wish of application %q: %w", app, err)
 	}
-	return rev, nil
+}
+
+// record is the stored record of an application: nil when there is none, one without versions when it cannot be read.
+func (w writer) record(ctx context.Context, lattice, app string) (*store.Model, store.Revision, error) {
+	m, rev, err := w.models.Model(ctx, lattice, app)
+	switch {
+	case err == nil:
+		return &m, rev, nil
+	case errors.Is(err, store.ErrUnreadable):
+		return &store.Model{Name: app}, rev, nil
+	case errors.Is(err, store.ErrNotFound), wadmapi.ValidName(app) != nil:
+		// A store whose keys cannot hold such a name fails, and holds no such application.
+		return nil, 0, nil
+	}
+	return nil, 0, fmt.Errorf("reading the record of application %q: %w", app, err)
 }
 
 // find loads what the request is decided on.
 func (w writer) find(ctx context.Context, lattice string, r Request) (Found, error) {
 	var f Found
-	m, rev, err := w.models.Model(ctx, lattice, r.App)
-	switch {
-	case err == nil, errors.Is(err, store.ErrUnreadable): // the latter has no versions, and Decide knows
-		f.Model, f.Revision = &m, rev
-	case !errors.Is(err, store.ErrNotFound):
-		return f, fmt.Errorf("reading the record of application %q: %w", r.App, err)
+	var err error
+	if f.Model, f.Revision, err = w.record(ctx, lattice, r.App); err != nil {
+		return f, err
 	}
 	looksAround := r.Op == wadmapi.OpDeploy && f.Model != nil || r.Op == wadmapi.OpPut && refersElsewhere(r.Put)
 	if !looksAround {
