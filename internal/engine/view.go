@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/wadm-go/wadm/lattice"
+	"github.com/wadm-go/wadm/wadmapi"
+)
+
+// View is a copy of what an owner knows, for readers: lists of hosts, judges in tests.
+type View struct {
+	At      time.Duration
+	Dialect lattice.Dialect
+	Mixed   bool
+	Hosts   []HostView // by id
+	Apps    []AppView  // by name
+	Links   []lattice.Link
+	Dead    int // hosts declared dead and not yet returned, as far as the applications' records name them
+}
+
+// HostView is one live host.
+type HostView struct {
+	ID       lattice.HostID
+	Name     string
+	Version  string
+	Dialect  lattice.Dialect
+	Labels   map[string]string
+	Uptime   uint64        // seconds
+	Seen     time.Duration // since the last sign of life
+	Beat     time.Duration // since the last heartbeat, < 0 if none was heard
+	Suspect  bool          // silent for two heartbeats, and asked
+	Runs     []RunView     // by kind and id
+	Doubtful bool
+}
+
+// RunView is what a host runs of one key for one application.
+type RunView struct {
+	Kind        lattice.Kind
+	ID          string
+	Link        string
+	Ref         string
+	App         string // "" = bears no annotation of ours
+	Component   string // name in the manifest, where the application wants it
+	Annotations map[string]string
+	Count       int
+	Orphan      bool // of an application that is neither deployed nor being removed
+}
+
+// AppView is one application.
+type AppView struct {
+	Name     string
+	Version  string
+	Status   wadmapi.Status
+	Told     bool
+	Deleting bool
+	Open     int // commands under way
+}
+
+// View copies what the engine knows at now.
+func (e *Engine) View() View {
+	v := View{At: e.now}
+	v.Dialect, v.Mixed = e.dialect()
+	for _, h := range e.state.Hosts() {
+		v.Hosts = append(v.Hosts, e.hostView(h))
+	}
+	for _, name := range e.names() {
+		a := e.apps[name]
+		av := AppView{Name: name, Version: a.run.Version, Deleting: a.run.Deleting, Open: e.ledger.OpenOf(name), Told: a.told != nil}
+		if a.told != nil {
+			av.Status = *a.told
+		}
+		v.Apps = append(v.Apps, av)
+	}
+	v.Links = slices.Clone(e.state.Links())
+	return v
+}
+
+func (e *Engine) hostView(h *lattice.Host) HostView {
+	hv := HostView{
+		ID: h.ID, Name: h.Name, Version: h.Version, Dialect: h.Dialect, Labels: h.Labels, Uptime: h.Uptime,
+		Seen: e.now - h.LastSeen, Beat: lattice.Never, Suspect: e.watch.suspect[h.ID], Doubtful: h.Doubtful,
+	}
+	if h.LastBeat != lattice.Never {
+		hv.Beat = e.now - h.LastBeat
+	}
+	for _, it := range h.Items() {
+		for _, g := range it.Groups {
+			r := RunView{
+				Kind: it.Key.Kind, ID: it.Key.ID, Link: it.Key.Link, Ref: it.Ref, App: g.Annotations[lattice.AppAnnotation],
+				Annotations: g.Annotations, Count: g.Count,
+			}
+			for _, w := range e.users.keys[it.Key] {
+				if w.App == r.App {
+					r.Component = w.Component
+				}
+			}
+			a := e.apps[r.App]
+			r.Orphan = r.App != "" && (a == nil || !a.active())
+			hv.Runs = append(hv.Runs, r)
+		}
+	}
+	return hv
+}
