@@ -1,0 +1,52 @@
+package kvstore
+
+import (
+	"fmt"
+	"strings"
+)
+
+// key is a legal key of a bucket, made by the functions below and nowhere else.
+type key string
+
+// recordKey is where 0.21.1 keeps an application. It cannot tell lattice a-b, name c from lattice a, name b-c: see place.
+func recordKey(lattice, app string) (key, error) { return build("%s-%s", lattice, app) }
+
+// setKey is where 0.21.1 keeps the names of a lattice.
+func setKey(lattice string) (key, error) { return build("%s", lattice) }
+
+func wishKey(lattice, app string) (key, error) { return build("wish.%s.%s", lattice, app) }
+func runKey(lattice, app string) (key, error)  { return build("run.%s.%s", lattice, app) }
+func leaseKey(lattice string) (key, error)     { return build("%s", lattice) }
+
+func build(form string, names ...string) (key, error) {
+	args := make([]any, len(names))
+	for i, n := range names {
+		if !legal(n) {
+			return "", fmt.Errorf("the name %q cannot be part of a NATS key: only letters, digits, - and _ can, at most 255 of them", n)
+		}
+		args[i] = n
+	}
+	return key(fmt.Sprintf(form, args...)), nil
+}
+
+// legal is what fits between the dots of a key. NATS would also take / and =; no name of ours has them, and 0.21.1 refuses them too.
+func legal(name string) bool {
+	if name == "" || len(name) > 255 {
+		return false
+	}
+	for _, c := range []byte(name) {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return true
+}
+
+// splitRunKey takes a key of the run bucket apart. Keys of other kinds are other programs' business.
+func splitRunKey(k string) (kind, lattice, app string, ok bool) {
+	parts := strings.Split(k, ".")
+	if len(parts) != 3 || parts[1] == "" || parts[2] == "" {
+		return "", "", "", false
+	}
+	return parts[0], parts[1], parts[2], true
+}
