@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -36,7 +35,7 @@ func serve(t *testing.T) (*client.Client, *nats.Conn) {
 	}
 	s := api.New(natstest.Connect(t, srv), api.Options{
 		Models: st, Wishes: st, Status: statuses{"told": wadmapi.NewStatus(wadmapi.StatusFailed, "no host")},
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log: slog.New(slog.DiscardHandler),
 		Handlers: map[wadmapi.Category]api.Handler{wadmapi.CategoryHost: func(context.Context, string, string, string, []byte) ([]byte, bool) {
 			return hosts, true
 		}},

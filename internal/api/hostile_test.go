@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -316,7 +317,7 @@ func TestStopAnswersWhatIsUnderWay(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	s.open.Wait()
-	if _, err := nc.RequestWithContext(ctx, "wadm.api.default.model.list", nil); err != nats.ErrNoResponders {
+	if _, err := nc.RequestWithContext(ctx, "wadm.api.default.model.list", nil); !errors.Is(err, nats.ErrNoResponders) {
 		t.Errorf("a stopped service leaves its subject with %v", err)
 	}
 }

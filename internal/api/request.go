@@ -35,6 +35,11 @@ var bodyNames = map[wadmapi.Op]string{
 	wadmapi.OpGet: "get", wadmapi.OpDelete: "delete", wadmapi.OpDeploy: "deploy", wadmapi.OpUndeploy: "undeploy",
 }
 
+// refusal is an error whose text goes to the client as it stands, in the words of 0.21.1.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
 // parseVersion reads the body of get, del, deploy and undeploy: nothing, or a JSON object with an optional version. Other members are
 // ignored, for clients of older servers send several that mean nothing any more.
 func parseVersion(op wadmapi.Op, body []byte) (*string, error) {
@@ -42,7 +47,7 @@ func parseVersion(op wadmapi.Op, body []byte) (*string, error) {
 		return nil, nil
 	}
 	fail := func(format string, args ...any) (*string, error) {
-		return nil, fmt.Errorf("Unable to parse %s application request: "+format, append([]any{bodyNames[op]}, args...)...)
+		return nil, refusal("Unable to parse " + bodyNames[op] + " application request: " + fmt.Sprintf(format, args...))
 	}
 	if len(body) > maxBody {
 		return fail("the body is %d bytes long, at most %d are allowed", len(body), maxBody)
@@ -87,7 +92,7 @@ func manifestFormat(contentType string, given bool) (oam.Format, error) {
 	if !given {
 		return oam.FormatAuto, nil
 	}
-	unsupported := fmt.Errorf("Unable to parse manifest: Unsupported content type %s given. Wadm supports YAML and JSON", contentType)
+	unsupported := refusal(fmt.Sprintf("Unable to parse manifest: Unsupported content type %s given. Wadm supports YAML and JSON", contentType))
 	media, params, err := mime.ParseMediaType(contentType)
 	if err != nil {
 		return 0, unsupported

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -27,7 +26,7 @@ func newBench(t *testing.T, change ...func(*Options)) *bench {
 	t.Helper()
 	srv := natstest.Start(t)
 	b := &bench{t: t, nc: natstest.Connect(t, srv), store: newStore(t)}
-	o := Options{Models: b.store, Wishes: b.store, Status: noStatus{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Timeout: patience}
+	o := Options{Models: b.store, Wishes: b.store, Status: noStatus{}, Log: slog.New(slog.DiscardHandler), Timeout: patience}
 	for _, c := range change {
 		c(&o)
 	}
