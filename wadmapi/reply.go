@@ -140,9 +140,10 @@ type Host struct {
 	Dialect string            `json:"dialect"` // v1, otp
 	Version string            `json:"version,omitempty"`
 	Labels  map[string]string `json:"labels"`
-	State   string            `json:"state"`          // alive, busy or silent
-	Age     float64           `json:"age_seconds"`    // since the last sign of life
-	Uptime  uint64            `json:"uptime_seconds"` // as the host said it then
+	State   string            `json:"state"`                      // alive, busy or silent
+	Age     float64           `json:"age_seconds"`                // since the last sign of life
+	BeatAge *float64          `json:"beat_age_seconds,omitempty"` // since the last heartbeat, absent before the first
+	Uptime  uint64            `json:"uptime_seconds"`             // as the host said it then
 	Runs    []Running         `json:"runs"`
 }
 
@@ -153,6 +154,10 @@ type Running struct {
 	Reference string `json:"reference"`
 	Count     int    `json:"count"`
 	App       string `json:"application,omitempty"` // whose it is; empty for what we do not manage
+	Component string `json:"component,omitempty"`   // its name in the manifest
+	Spread    string `json:"spread,omitempty"`      // that it was started for
+	Link      string `json:"link_name,omitempty"`   // of a provider of an OTP host
+	Orphan    bool   `json:"orphan,omitempty"`      // of an application that is neither deployed nor being removed
 }
 
 // Encode writes a reply or another of this package's objects as JSON, with nothing escaped that JSON does not demand. It fails only on a

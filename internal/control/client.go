@@ -92,9 +92,7 @@ type Client struct {
 // New subscribes to an inbox of its own and returns a client whose time-outs run by themselves.
 func New(nc *nats.Conn, cfg Config, sink func(engine.Input)) (*Client, error) {
 	c := NewOn(nc, nc.NewInbox()+".", cfg, sink)
-	sub, err := nc.Subscribe(c.inbox+"*", func(m *nats.Msg) {
-		c.Receive(m.Subject, m.Data, len(m.Data) == 0 && m.Header.Get("Status") == "503")
-	})
+	sub, err := nc.Subscribe(c.inbox+"*", c.receive)
 	if err != nil {
 		return nil, fmt.Errorf("listening to the answers of lattice %q: %w", cfg.Lattice, err)
 	}
@@ -102,6 +100,16 @@ func New(nc *nats.Conn, cfg Config, sink func(engine.Input)) (*Client, error) {
 	c.timer = time.AfterFunc(time.Hour, func() { c.Expire() })
 	c.timer.Stop()
 	return c, nil
+}
+
+// receive takes an answer off the wire. What our own code makes of it must not end the process: the request runs into its deadline.
+func (c *Client) receive(m *nats.Msg) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.cfg.Log.Error("an answer of a host could not be handled", "lattice", c.cfg.Lattice, "bytes", len(m.Data), "panic", fmt.Sprint(p))
+		}
+	}()
+	c.Receive(m.Subject, m.Data, len(m.Data) == 0 && m.Header.Get("Status") == "503")
 }
 
 // NewOn makes a client on a bus that is no NATS: whoever runs the bus calls Receive with what comes to a subject that begins with

@@ -147,7 +147,15 @@ func (f *Feed) Touch(host lattice.HostID) {
 	f.beats.touch(host)
 }
 
-// Lost gives up everything that waits and asks for a resync. The process calls it when the connection comes back.
+// Forget gives up everything that waits, without asking for a resync: whoever calls it begins a new time of listening by itself.
+func (f *Feed) Forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.queue.clear()
+	f.beats.clear()
+}
+
+// Lost gives up everything that waits and asks for a resync.
 func (f *Feed) Lost(why string) {
 	f.mu.Lock()
 	first := !f.queue.resync

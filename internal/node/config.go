@@ -1,0 +1,82 @@
+package node
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+
+	"github.com/wadm-go/wadm/internal/engine"
+	"github.com/wadm-go/wadm/internal/ledger"
+	"github.com/wadm-go/wadm/internal/store"
+	"github.com/wadm-go/wadm/lattice"
+)
+
+// Stores are where the records live. All four may be one value.
+type Stores struct {
+	Models store.Models
+	Wishes store.Wishes
+	Runs   store.Runs
+	Leases store.Leases
+}
+
+// Machine is what an owner drives: *engine.Engine, or a test's own.
+type Machine interface {
+	Step(now time.Duration, ins ...engine.Input) engine.Output
+	MaySend(c *ledger.Command, now time.Duration) bool
+	View() engine.View
+}
+
+// Config is all that a process is told. URL and Open must be set; zero values mean the defaults in brackets.
+type Config struct {
+	URL     string        // of the NATS server; "" with an in-process server among the options
+	Options []nats.Option // credentials, TLS, …; reconnecting and the handlers are ours
+
+	// Open makes the stores on the connection.
+	Open func(ctx context.Context, nc *nats.Conn) (Stores, error)
+
+	ID       string                      // of this process and no other, also not of its next start [random]
+	Lattices []string                    // owned even while nothing is stored for them [default]
+	Dialect  lattice.Dialect             // of all lattices; Auto finds out
+	Prefix   string                      // of the hosts' control subjects [theirs]
+	Lease    store.LeaseRules            // its ID is ignored
+	Settings engine.Settings             // [engine.Defaults]
+	Log      *slog.Logger                // [slog.Default]
+	Streams  bool                        // make wadm_status and wadm_events where they are missing
+	Relist   time.Duration               // how often the stores are asked for new lattices [10 s]
+	Drain    time.Duration               // how long a clean stop waits for what is under way [5 s]
+	Ready    func(*nats.Conn)            // called once the API answers
+	Machine  func(engine.Config) Machine // [engine.New]
+}
+
+func (c Config) withDefaults() Config {
+	if c.ID == "" {
+		c.ID = uuid.NewString()
+	}
+	c.Lease.ID = c.ID
+	if len(c.Lattices) == 0 {
+		c.Lattices = []string{"default"}
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Relist <= 0 {
+		c.Relist = 10 * time.Second
+	}
+	if c.Drain <= 0 {
+		c.Drain = 5 * time.Second
+	}
+	if c.Machine == nil {
+		c.Machine = func(ec engine.Config) Machine { return engine.New(ec) }
+	}
+	return c
+}
+
+// clock is the monotonic time of the process.
+type clock struct{ began time.Time }
+
+func (c clock) now() time.Duration { return time.Since(c.began) }
+
+func (c clock) instant() store.Instant { return store.Instant{Mono: c.now(), Wall: time.Now()} }

@@ -1,0 +1,237 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/wadm-go/wadm/internal/control"
+	"github.com/wadm-go/wadm/internal/engine"
+	"github.com/wadm-go/wadm/internal/feed"
+	"github.com/wadm-go/wadm/internal/ledger"
+	"github.com/wadm-go/wadm/lattice"
+)
+
+// owner acts for one lattice under one epoch. One goroutine takes everything that was learned, gives it to the machine in one step,
+// and carries out what comes of it: saves and questions beside the loop, commands through control's windows.
+type owner struct {
+	t       *tenure
+	lattice string
+	epoch   uint64
+	log     *slog.Logger
+
+	machine Machine
+	inbox   *inbox
+	feed    *feed.Feed
+	control *control.Client
+	saver   *saver
+	teller  *teller
+	asks    *nats.Subscription // questions for the owner's mind
+	views   chan chan engine.View
+	failed  chan error    // what ends the owner from beside the loop
+	done    chan struct{} // closed when the loop has ended
+
+	last    time.Duration // time of the last step
+	offline bool          // the connection is lost
+}
+
+// errLost ends an owner whose run records somebody else has written.
+var errLost = errors.New("somebody else has written a run record of this lattice")
+
+// newOwner connects an owner to the hosts. Nothing acts before run.
+func newOwner(t *tenure, epoch uint64) (*owner, error) {
+	p := t.p
+	o := &owner{
+		t: t, lattice: t.lattice, epoch: epoch, log: t.log.With("epoch", epoch), inbox: newInbox(),
+		views: make(chan chan engine.View), failed: make(chan error, 1), done: make(chan struct{}),
+	}
+	o.saver = newSaver(p.stores.Runs, t.lattice, func(in engine.Saved) { o.inbox.put(in) })
+	o.teller = newTeller(p.nc, t.lattice, o.log)
+	o.machine = p.cfg.Machine(engine.Config{Lattice: t.lattice, Dialect: p.cfg.Dialect, Epoch: epoch, Settings: p.cfg.Settings})
+	var err error
+	o.control, err = control.New(p.nc, control.Config{Lattice: t.lattice, Prefix: p.cfg.Prefix, Dialect: p.cfg.Dialect, Now: p.clock.now, Log: o.log},
+		func(in engine.Input) { o.inbox.put(in) })
+	if err != nil {
+		return nil, err
+	}
+	o.feed, err = feed.Start(p.nc, feed.Config{Lattice: t.lattice, Dialect: p.cfg.Dialect, Now: p.clock.now, Log: o.log})
+	if err != nil {
+		o.control.Close()
+		return nil, err
+	}
+	if o.asks, err = p.nc.Subscribe(hostsQuestion(t.lattice), o.answerHosts); err != nil {
+		o.control.Close()
+		o.feed.Close()
+		return nil, fmt.Errorf("listening to questions for the owner: %w", err)
+	}
+	return o, nil
+}
+
+// close ends what newOwner began, in any state, and waits for saves under way: the next owner must not meet one of ours. They bound
+// themselves.
+func (o *owner) close() {
+	_ = o.asks.Unsubscribe() // fails only when the connection is gone, and the subscription with it
+	o.feed.Close()
+	o.control.Close()
+	o.saver.wait()
+}
+
+// run is the loop, until ctx ends or the owner fails.
+func (o *owner) run(ctx context.Context) error {
+	defer close(o.done)
+	ctx, cancel := context.WithCancel(ctx)
+	loader := newLoader(o)
+	defer loader.wait()
+	defer cancel()
+	o.inbox.put(engine.Connected{})
+	loader.start(ctx)
+
+	wake := time.NewTimer(time.Hour)
+	defer wake.Stop()
+	for {
+		var ins []engine.Input
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-o.failed:
+			return err
+		case reader := <-o.views:
+			reader <- o.machine.View()
+			continue
+		case <-wake.C:
+			ins = append(ins, engine.Tick{})
+		case <-o.inbox.ready:
+		case <-o.feed.Ready():
+		}
+		if ins = o.gather(ins); len(ins) == 0 {
+			continue
+		}
+		out := o.machine.Step(o.tick(), ins...)
+		o.carryOut(out)
+		if lost(ins) {
+			return errLost
+		}
+		if out.Wake < 0 {
+			wake.Stop()
+		} else {
+			wake.Reset(max(out.Wake-o.t.p.clock.now(), 0))
+		}
+	}
+}
+
+// tick is now, later than at any call before: what came at one time could not be put in order.
+func (o *owner) tick() time.Duration {
+	o.last = max(o.t.p.clock.now(), o.last+1)
+	return o.last
+}
+
+// gather takes all that waits, so that a burst makes one plan. Host events come before answers: an answer that was asked for later may
+// already know what they tell.
+func (o *owner) gather(ins []engine.Input) []engine.Input {
+	batch := o.feed.Take()
+	if batch.Resync && !o.offline {
+		ins = append(ins, engine.Connected{}) // offline, one comes anyway, when it is true
+	}
+	if len(batch.Events) > 0 {
+		ins = append(ins, engine.Observed{Events: batch.Events})
+		o.control.Heard(batch.Events)
+	}
+	answers := o.inbox.take()
+	for _, in := range answers {
+		switch in := in.(type) {
+		case engine.Connected:
+			o.offline = false
+		case engine.Disconnected:
+			o.offline = true
+		case engine.Learned:
+			o.control.Heard(in.Events)
+			for _, event := range in.Events {
+				if inv, ok := event.(lattice.Inventory); ok {
+					o.feed.Touch(inv.Host)
+				}
+			}
+		}
+	}
+	return append(ins, answers...)
+}
+
+// carryOut does what a step wants done, and sends what the windows permit now: an answer among the inputs may have opened one.
+func (o *owner) carryOut(out engine.Output) {
+	for _, save := range out.Save {
+		o.saver.put(save)
+	}
+	if len(out.Send) > 0 {
+		o.control.Queue(out.Send)
+	}
+	if len(out.Ask) > 0 {
+		o.control.Ask(out.Ask)
+	}
+	if !o.t.holds(o.epoch) {
+		return // nothing is sent or told by who may not act; the tenure ends this owner
+	}
+	o.control.Flush(o.maySend)
+	o.teller.tell(out.Tell, out.Notice)
+}
+
+// maySend is asked right before each command: the right to act, then the sense of it.
+func (o *owner) maySend(c *ledger.Command) bool {
+	if !o.t.holds(o.epoch) || !o.machine.MaySend(c, o.tick()) {
+		return false
+	}
+	if c.Host != "" {
+		o.feed.Touch(c.Host)
+	}
+	return true
+}
+
+// lost says that a save met a record of somebody else's. What we believe of our own records is void then.
+func lost(ins []engine.Input) bool {
+	for _, in := range ins {
+		if saved, ok := in.(engine.Saved); ok && saved.Lost {
+			return true
+		}
+	}
+	return false
+}
+
+// disconnected freezes the machine and gives up what is under way.
+func (o *owner) disconnected() {
+	o.inbox.put(engine.Disconnected{})
+	o.control.Disconnected()
+}
+
+// reconnected begins a new time of listening. It goes through the inbox like disconnected, so that the two keep their order.
+func (o *owner) reconnected() {
+	o.feed.Forget()
+	o.inbox.put(engine.Connected{})
+}
+
+// fail ends the owner from beside its loop.
+func (o *owner) fail(err error) {
+	select {
+	case o.failed <- err:
+	default:
+	}
+}
+
+// view asks the owner's goroutine for a copy of what it knows.
+func (o *owner) view(ctx context.Context) (engine.View, error) {
+	reader := make(chan engine.View, 1)
+	select {
+	case o.views <- reader:
+	case <-o.done:
+		return engine.View{}, errors.New("the owner has just ended")
+	case <-ctx.Done():
+		return engine.View{}, fmt.Errorf("asking the owner: %w", ctx.Err())
+	}
+	select {
+	case v := <-reader:
+		return v, nil
+	case <-o.done:
+		return engine.View{}, errors.New("the owner has just ended")
+	}
+}

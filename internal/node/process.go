@@ -1,0 +1,220 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/wadm-go/wadm/internal/api"
+	"github.com/wadm-go/wadm/internal/engine"
+	"github.com/wadm-go/wadm/wadmapi"
+)
+
+// process is everything that one Run holds.
+type process struct {
+	cfg      Config
+	log      *slog.Logger
+	clock    clock
+	nc       *nats.Conn
+	stores   Stores
+	statuses *statuses
+	api      *api.Service
+	troubles troubles
+
+	ctx     context.Context // of the tenures; ends before the connection does
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	mu      sync.Mutex
+	tenures map[string]*tenure
+	closing bool
+}
+
+// Run is one process from its start until ctx ends, and then until everything under way is done. An error means that it could not start;
+// a lost connection, a failing store or a panicking owner are lived through.
+func Run(ctx context.Context, cfg Config) error {
+	p, err := open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	p.serve(ctx)
+	return p.close()
+}
+
+// open connects, opens the stores and answers the API.
+func open(ctx context.Context, cfg Config) (*process, error) {
+	cfg = cfg.withDefaults()
+	p := &process{cfg: cfg, log: cfg.Log, clock: clock{began: time.Now()}, tenures: make(map[string]*tenure)}
+	p.ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
+	p.statuses = newStatuses(p.clock)
+	if err := p.connect(); err != nil {
+		return nil, err
+	}
+	if err := p.start(ctx); err != nil {
+		p.nc.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *process) start(ctx context.Context) error {
+	var err error
+	if p.stores, err = p.cfg.Open(ctx, p.nc); err != nil {
+		return fmt.Errorf("opening the store: %w", err)
+	}
+	if p.cfg.Streams {
+		ensureStreams(ctx, p.nc, p.log)
+	}
+	if err := p.statuses.follow(ctx, p.nc, p.log); err != nil {
+		return err
+	}
+	if _, err := p.nc.Subscribe(wadmapi.EventSubject("*", wadmapi.EventManifestPublished), p.published); err != nil {
+		return fmt.Errorf("listening to manifest events: %w", err)
+	}
+	for _, name := range p.cfg.Lattices {
+		if err := wadmapi.ValidName(name); err != nil {
+			return fmt.Errorf("the lattice %q: %w", name, err)
+		}
+		p.tenure(name)
+	}
+	p.relist(ctx)
+	p.api = api.New(p.nc, api.Options{
+		Models: p.stores.Models, Wishes: p.stores.Wishes, Status: p.statuses, Log: p.log,
+		Handlers: map[wadmapi.Category]api.Handler{wadmapi.CategoryHost: p.answerHosts},
+	})
+	if err := p.api.Start(); err != nil {
+		return fmt.Errorf("starting the API: %w", err)
+	}
+	if p.cfg.Ready != nil {
+		p.cfg.Ready(p.nc)
+	}
+	return nil
+}
+
+// serve looks for new lattices until ctx ends.
+func (p *process) serve(ctx context.Context) {
+	again := time.NewTicker(p.cfg.Relist)
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+			p.relist(ctx)
+		}
+	}
+}
+
+// close ends a process in good order: no more requests, then no more commands, then the leases are given up, then the connection goes.
+func (p *process) close() error {
+	p.mu.Lock()
+	p.closing = true
+	p.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.Drain)
+	defer cancel()
+	err := p.api.Stop(ctx)
+	p.stop()
+	p.running.Wait() // bounded: each tenure bounds its own end
+	p.statuses.close()
+	if derr := p.nc.Flush(); derr != nil && !errors.Is(derr, nats.ErrConnectionClosed) {
+		p.log.Warn("the last messages may not have been sent", "error", derr)
+	}
+	p.nc.Close()
+	p.log.Info("stopped")
+	return err
+}
+
+func (p *process) stopping() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closing
+}
+
+// relist takes up every lattice that has a record.
+func (p *process) relist(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.Relist)
+	defer cancel()
+	names, err := p.stores.Models.Lattices(ctx)
+	if err != nil {
+		if ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			p.log.Warn("the lattices could not be listed", "error", err)
+		}
+		return
+	}
+	for _, name := range names {
+		if wadmapi.ValidName(name) == nil {
+			p.tenure(name)
+		}
+	}
+}
+
+// tenure returns the tenure of a lattice and starts it if it is new. nil: the process is ending.
+func (p *process) tenure(name string) *tenure {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t := p.tenures[name]; t != nil || p.closing {
+		return t
+	}
+	t := newTenure(p, name)
+	p.tenures[name] = t
+	p.running.Go(func() { t.run(p.ctx) })
+	return t
+}
+
+// owners are the owners that run in this process, by lattice.
+func (p *process) owners() []*owner {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []*owner
+	for _, t := range p.tenures {
+		if o := t.owner.Load(); o != nil {
+			all = append(all, o)
+		}
+	}
+	slices.SortFunc(all, func(a, b *owner) int { return strings.Compare(a.lattice, b.lattice) })
+	return all
+}
+
+// owner is the owner of a lattice in this process, or nil.
+func (p *process) owner(name string) *owner {
+	p.mu.Lock()
+	t := p.tenures[name]
+	p.mu.Unlock()
+	if t == nil {
+		return nil
+	}
+	return t.owner.Load()
+}
+
+// published takes a manifest event as a nudge for its application, and as the news of a lattice that we did not know.
+func (p *process) published(m *nats.Msg) {
+	token := strings.Split(m.Subject, ".")
+	if len(token) != 4 || wadmapi.ValidName(token[2]) != nil {
+		return
+	}
+	p.tenure(token[2])
+	o := p.owner(token[2])
+	if o == nil {
+		return
+	}
+	var event struct {
+		Data struct {
+			Metadata struct {
+				Name string `json:"name"`
+			} `json:"metadata"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(m.Data, &event) != nil || wadmapi.ValidName(event.Data.Metadata.Name) != nil {
+		p.log.Debug("a manifest event without a name was left out", "subject", m.Subject)
+		return
+	}
+	o.inbox.put(engine.Nudged{App: event.Data.Metadata.Name})
+}

@@ -1,0 +1,99 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/wadm-go/wadm/internal/engine"
+	"github.com/wadm-go/wadm/internal/store"
+)
+
+const (
+	saveWithin = 5 * time.Second // for one save, its second look included
+	savesAtOne = 32              // applications written at once
+)
+
+// saver writes run records beside the loop: those of one application in order, those of several side by side.
+type saver struct {
+	runs    store.Runs
+	lattice string
+	back    func(engine.Saved)
+	room    chan struct{}
+	tasks   sync.WaitGroup
+
+	mu     sync.Mutex
+	chains map[string][]engine.Save // by application; a key that is there has a goroutine
+}
+
+func newSaver(runs store.Runs, lattice string, back func(engine.Saved)) *saver {
+	return &saver{runs: runs, lattice: lattice, back: back, room: make(chan struct{}, savesAtOne), chains: make(map[string][]engine.Save)}
+}
+
+func (s *saver) put(save engine.Save) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	chain, busy := s.chains[save.App]
+	s.chains[save.App] = append(chain, save)
+	if !busy {
+		s.tasks.Go(func() { s.run(save.App) })
+	}
+}
+
+// wait returns when everything that was put is written or has failed.
+func (s *saver) wait() { s.tasks.Wait() }
+
+func (s *saver) run(app string) {
+	for {
+		s.mu.Lock()
+		chain := s.chains[app]
+		if len(chain) == 0 {
+			delete(s.chains, app)
+			s.mu.Unlock()
+			return
+		}
+		save := chain[0]
+		s.chains[app] = chain[1:]
+		s.mu.Unlock()
+
+		s.room <- struct{}{}
+		saved := s.save(save)
+		<-s.room
+		s.back(saved)
+	}
+}
+
+// save writes one record. A conflict means that somebody else has written, unless it was this very record: then an earlier try of
+// ours, whose answer was lost, has succeeded.
+func (s *saver) save(save engine.Save) engine.Saved {
+	ctx, cancel := context.WithTimeout(context.Background(), saveWithin)
+	defer cancel()
+	var rev store.Revision
+	var err error
+	if save.Delete {
+		err = s.runs.DeleteRun(ctx, s.lattice, save.App, save.Expect)
+	} else {
+		rev, err = s.runs.PutRun(ctx, s.lattice, save.Run, save.Expect)
+	}
+	switch {
+	case err == nil:
+		return engine.Saved{ID: save.ID, Revision: rev}
+	case !errors.Is(err, store.ErrConflict):
+		return engine.Saved{ID: save.ID, Err: err.Error()}
+	}
+	if !save.Delete {
+		if stored, at, rerr := s.runs.Run(ctx, s.lattice, save.App); rerr == nil && same(stored, save.Run) {
+			return engine.Saved{ID: save.ID, Revision: at}
+		}
+	}
+	return engine.Saved{ID: save.ID, Err: err.Error(), Lost: true}
+}
+
+func same(a, b engine.Run) bool {
+	x, xerr := json.Marshal(a)
+	y, yerr := json.Marshal(b)
+	return xerr == nil && yerr == nil && bytes.Equal(x, y)
+}
