@@ -165,6 +165,9 @@ func (b *Bus) Step() bool {
 			return true
 		}
 	}
+	for _, c := range b.clusters {
+		b.publishAll(c.Advance(next)) // nothing is due, but a callback may break a host, and that happens now
+	}
 	heap.Pop(&b.queue).(delivery).run()
 	return true
 }

@@ -166,6 +166,25 @@ func (c *Cluster) CrashProvider(key, id, link string) error {
 	return h.crashProviderV1(id)
 }
 
+// HangProvider makes the process of a provider stand still, or go on: it answers no probe and nothing else shows. id and
+// link are as in [Cluster.CrashProvider].
+func (c *Cluster) HangProvider(key, id, link string, hung bool) error {
+	h, err := c.living(key)
+	if err != nil {
+		return err
+	}
+	p, q := h.v1.providers[id], h.runningOTP(id, link)
+	switch {
+	case p != nil:
+		p.hung = hung
+	case q != nil:
+		q.hung = hung
+	default:
+		return fmt.Errorf("hanging provider %q on host %q: it is not running", id, h.name)
+	}
+	return nil
+}
+
 // SetSwitches changes the peculiarities of a host at once.
 func (c *Cluster) SetSwitches(key string, sw Switches) error {
 	h, err := c.find(key)

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -11,6 +12,9 @@ import (
 
 // inboxSize is how many messages may wait for the simulated hosts. Past it the client drops, as for any slow consumer.
 const inboxSize = 1 << 16
+
+// roundTripWithin bounds the wait for the server at the start and at the end.
+const roundTripWithin = 5 * time.Second
 
 // Hosts runs the hosts of a cluster on a NATS server, in real time (or in that of a synctest bubble). Each host has its
 // own subscriptions, so queue groups, several answers to a ping and "no responders" are the server's own doing.
@@ -115,10 +119,18 @@ func (h *Hosts) flush() error {
 	if err := h.sync(); err != nil {
 		return err
 	}
-	if err := h.nc.Flush(); err != nil {
+	if err := h.roundTrip(); err != nil {
 		return fmt.Errorf("subscribing for simulated hosts: %w", err)
 	}
 	return nil
+}
+
+// roundTrip returns when the server has seen what was sent. It is not Flush, whose pooled timer must not be shared by two
+// synctest bubbles.
+func (h *Hosts) roundTrip() error {
+	ctx, cancel := context.WithTimeout(context.Background(), roundTripWithin)
+	defer cancel()
+	return h.nc.FlushWithContext(ctx)
 }
 
 func (h *Hosts) publish(m Msg) {
@@ -151,8 +163,10 @@ func (h *Hosts) sync() error {
 	if number == h.seen {
 		return nil
 	}
+	ended := false
 	for host, subs := range h.subs {
 		if _, ok := want[host]; !ok {
+			ended = true
 			for _, s := range subs {
 				delete(h.owner, s)
 				_ = s.Unsubscribe() // fails only if the connection is gone, and the subscription with it
@@ -174,6 +188,9 @@ func (h *Hosts) sync() error {
 		}
 	}
 	h.seen = number
+	if ended {
+		return h.roundTrip() // from here on the server knows that nobody listens there
+	}
 	return nil
 }
 
@@ -191,7 +208,7 @@ func (h *Hosts) unsubscribe() {
 	if h.control != nil {
 		_ = h.control.Unsubscribe()
 	}
-	_ = h.nc.Flush() // so that the server says "no responders" from now on; without a connection it does so anyway
+	_ = h.roundTrip() // so that the server says "no responders" from now on; without a connection it does so anyway
 }
 
 // ControlSubject is where simulated hosts are broken and mended: wadm.sim.{lattice}.{verb}.{host}, the verb one of kill,

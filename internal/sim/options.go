@@ -88,7 +88,7 @@ type Switches struct {
 	BlindPingBreaks   bool // from 0.60
 	SharedShutdown    bool // sp ends the provider on every host
 	SecondStartSilent bool // from 0.63: lp of a running provider by another reference
-	ColdImageRace     bool // off: lp while the same image is being stored fails
+	ColdImageRace     bool // off: a start while the same image is being stored fails
 	CrashWipesActors  bool // the fourth crash in five seconds takes all
 	Traceparent       bool
 	StopAnnotations   bool // from 0.62.1

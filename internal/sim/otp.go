@@ -14,6 +14,7 @@ type otpHost struct {
 	actors    []*actor        // oldest first
 	processes []*process      // providers; of two of one key and link name only the later is listed
 	called    map[string]bool // public keys whose calls this host takes (its call subscriptions)
+	writing   map[string]bool // images that a start is just storing on disk
 	starting  int             // starts acknowledged and not done, which a broken connection may swallow
 	lost      int             // of those, how many it did swallow
 	crashes   []time.Duration
@@ -35,11 +36,12 @@ type process struct {
 	annotations    wasmbus.OTPAnnotations
 	img            Image
 	healthy        bool
+	hung           bool
 	begun          time.Duration
 }
 
 func (h *host) bootOTP() {
-	h.otp = otpHost{called: map[string]bool{}}
+	h.otp = otpHost{called: map[string]bool{}, writing: map[string]bool{}}
 	started := wasmbus.OTPHostStarted{FriendlyName: h.name, Labels: h.allLabels()}
 	if h.version.from(61, 0) {
 		zero := uint64(0)

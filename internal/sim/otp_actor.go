@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/wadm-go/wadm/wasmbus"
@@ -38,10 +39,17 @@ func (h *host) startActors(ref string, annotations wasmbus.OTPAnnotations, count
 			h.event(wasmbus.OTPActorStartFailed{ActorRef: ref, Error: reason}, h.id, header)
 		}
 	}
+	if h.storing(ref) {
+		h.after(h.t.Warm, func() {
+			failed("N/A", `"Failed to extract claims from module: I/O error: unexpected end-of-file (at offset 0x1c)"`, true, true)
+		})
+		return
+	}
 	h.otp.starting++
 	end := h.begin("cmd.la", "", ref)
 	h.fetchOTP(ref, KindComponent, func(img Image, reason string) {
 		defer end()
+		h.stored(ref)
 		h.otp.starting--
 		if h.otp.lost > 0 {
 			h.otp.lost--
@@ -55,7 +63,11 @@ func (h *host) startActors(ref string, annotations wasmbus.OTPAnnotations, count
 			failed("N/A", `"No claims found in source module"`, true, true)
 			return
 		case img.Kind != KindComponent:
-			failed("N/A", `"Failed to extract claims from module"`, true, true)
+			reason := `"Failed to extract claims from module"`
+			if h.version.from(60, 0) {
+				reason = `"Failed to extract claims from module: I/O error: magic header not detected: bad magic number (at offset 0x0)"`
+			}
+			failed("N/A", reason, true, true)
 			return
 		}
 		if other := h.otherRef(img.Key, ref); other {
@@ -77,6 +89,20 @@ func (h *host) startActors(ref string, annotations wasmbus.OTPAnnotations, count
 		}
 	})
 }
+
+// storing reports whether a start is just writing the image to disk, in place: what reads it meanwhile reads a short file.
+// Otherwise the caller becomes that start, if the image is not there yet.
+func (h *host) storing(ref string) bool {
+	if h.sw.ColdImageRace && h.otp.writing[ref] {
+		return true
+	}
+	if !h.fetched[ref] {
+		h.otp.writing[ref] = true
+	}
+	return false
+}
+
+func (h *host) stored(ref string) { delete(h.otp.writing, ref) }
 
 // newActor makes one instance and tells of it.
 func (h *host) newActor(ref string, annotations wasmbus.OTPAnnotations, img Image) *actor {
@@ -249,7 +275,11 @@ func actorClaims(img Image) *wasmbus.OTPActorClaims {
 func (h *host) fetchOTP(ref string, asked Kind, done func(img Image, reason string)) {
 	_, tag := splitRef(ref)
 	if !parsesOTP(ref) || tag == "latest" && !h.spec.Latest {
-		h.after(h.t.Handle, func() { done(Image{}, fetchErrorOTP(ref, Image{Fail: Missing})) })
+		reason := fetchErrorOTP(ref, Image{Fail: Missing})
+		if strings.HasPrefix(ref, "file://") && h.version.from(61, 0) {
+			reason = `"actor file loading is disabled"`
+		}
+		h.after(h.t.Handle, func() { done(Image{}, reason) })
 		return
 	}
 	h.fetch(ref, asked, func(img Image, ok bool) {

@@ -21,13 +21,12 @@ type otpData struct {
 	linkdefs map[slotOTP]*wasmbus.OTPLinkdef
 	claims   map[string]Image  // by public key: the last artifact that was started anywhere
 	refmap   map[string]string // image reference → public key
-	storing  map[string]bool   // host and image that a start is just writing to disk
 }
 
 type slotOTP struct{ actor, contract, link string }
 
 func newOTPData() otpData {
-	return otpData{linkdefs: map[slotOTP]*wasmbus.OTPLinkdef{}, claims: map[string]Image{}, refmap: map[string]string{}, storing: map[string]bool{}}
+	return otpData{linkdefs: map[slotOTP]*wasmbus.OTPLinkdef{}, claims: map[string]Image{}, refmap: map[string]string{}}
 }
 
 func (d *otpData) claim(img Image) { d.claims[img.Key] = img }

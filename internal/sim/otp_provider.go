@@ -35,18 +35,15 @@ func (h *host) launchProvider(m Msg, r wasmbus.OTPLaunchProvider) {
 	failed := func(reason string) {
 		h.event(wasmbus.OTPProviderStartFailed{Error: reason, LinkName: r.LinkName, ProviderRef: r.ProviderRef}, h.id, header)
 	}
-	if h.sw.ColdImageRace && h.c.otp.storing[h.id+" "+r.ProviderRef] {
+	if h.storing(r.ProviderRef) {
 		h.after(h.t.Warm, func() { failed(`"Not enough bytes to be a valid PAR file"`) })
 		return
 	}
 	end := h.begin("cmd.lp", r.LinkName, r.ProviderRef)
 	h.otp.starting++
-	if !h.fetched[r.ProviderRef] {
-		h.c.otp.storing[h.id+" "+r.ProviderRef] = true
-	}
 	h.fetchOTP(r.ProviderRef, KindProvider, func(img Image, reason string) {
 		h.otp.starting--
-		delete(h.c.otp.storing, h.id+" "+r.ProviderRef)
+		h.stored(r.ProviderRef)
 		if h.otp.lost > 0 {
 			h.otp.lost--
 			end()
@@ -145,7 +142,7 @@ func (h *host) probeOTP(p *process, n int) {
 		well := false
 		for _, other := range h.c.hosts {
 			for _, q := range other.otp.processes {
-				answers := !q.img.Sick && (q.img.SickAfter == 0 || h.c.now < q.begun+q.img.SickAfter)
+				answers := !q.hung && !q.img.Sick && (q.img.SickAfter == 0 || h.c.now < q.begun+q.img.SickAfter)
 				well = well || other.alive && q.key == p.key && q.link == p.link && answers
 			}
 		}
@@ -217,7 +214,7 @@ func (h *host) shutDownProvider(key, link string, header map[string][]string) ti
 			continue
 		}
 		for _, p := range other.otp.processes {
-			if p.key == key && p.link == link && !p.img.Deaf {
+			if p.key == key && p.link == link && !p.img.Deaf && !p.hung {
 				answered = true
 				other.after(h.t.Shutdown, func() { other.exited(p, header) })
 			}

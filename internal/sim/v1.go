@@ -40,6 +40,7 @@ type provider struct {
 	img         Image
 	builtin     bool
 	healthy     bool
+	hung        bool
 	begun       time.Duration
 }
 

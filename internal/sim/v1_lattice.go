@@ -231,7 +231,7 @@ func (h *host) deleteLink(m Msg, req wasmbus.V1DeleteLink) {
 		wanted := wasmbus.V1Link{SourceID: req.SourceID, Name: req.Name, WITNamespace: req.WITNamespace, WITPackage: req.WITPackage}
 		i := slices.IndexFunc(read.links, func(l storedLink) bool { return sameSlot(l.V1Link, wanted) })
 		if i >= 0 {
-			e.Target, e.Interfaces = read.links[i].Target, slices.Concat([]string{}, read.links[i].Interfaces)
+			e.Target, e.Interfaces = read.links[i].Target, append([]string{}, read.links[i].Interfaces...)
 			read.links = slices.Delete(slices.Clone(read.links), i, i+1)
 		}
 		h.c.v1.write(h.c.now, req.SourceID, read)

@@ -69,8 +69,9 @@ func (h *host) spawnProvider(req wasmbus.V1StartProvider, img Image, builtin boo
 		end()
 		return
 	}
-	h.v1.providerTable.acquire(func(release func()) {
-		h.after(h.scaled(h.t.Spawn), func() {
+	// The table is taken only when the process stands: two starts of one id within that time are both accepted.
+	h.after(h.scaled(h.t.Spawn), func() {
+		h.v1.providerTable.acquire(func(release func()) {
 			defer release()
 			defer end()
 			if h.v1.providers[req.ProviderID] != nil {
@@ -109,7 +110,7 @@ func (h *host) probeV1(id string, p *provider, d time.Duration) {
 			return
 		}
 		switch {
-		case p.img.Sick, p.img.SickAfter > 0 && h.c.now >= p.begun+p.img.SickAfter:
+		case p.hung, p.img.Sick, p.img.SickAfter > 0 && h.c.now >= p.begun+p.img.SickAfter:
 		case !p.healthy:
 			p.healthy = true
 			h.event(wasmbus.V1HealthCheckPassed{HostID: h.id, ProviderID: id}, h.id, nil)
@@ -131,7 +132,7 @@ func (h *host) stopProvider(m Msg, req wasmbus.V1StopProvider) {
 		}
 		delete(h.v1.providers, req.ProviderID)
 		wait := min(h.t.Shutdown, maxShutdown)
-		if p.img.Deaf {
+		if p.img.Deaf || p.hung {
 			wait = maxShutdown
 		}
 		h.after(wait, func() {

@@ -1,0 +1,495 @@
+package laws
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wadm-go/wadm/internal/ledger"
+	"github.com/wadm-go/wadm/internal/sim"
+	"github.com/wadm-go/wadm/internal/sim/plane"
+	"github.com/wadm-go/wadm/lattice"
+	"github.com/wadm-go/wadm/oam"
+	"github.com/wadm-go/wadm/wadmapi"
+)
+
+const appspec = "wasmcloud.dev/appspec"
+
+// judge watches every command at the moment when it goes out, and judges by what really runs. It calls none of the planner's predicates.
+type judge struct {
+	w       *world
+	flight  map[string]flight // by application, component and host: the last start that may still take effect
+	all     map[string][]*oam.Manifest
+	foreign map[string]time.Duration // "host id": since when it holds the id for somebody else
+	labels  map[string]map[string]string
+}
+
+type flight struct {
+	cmd  ledger.Command
+	at   time.Duration
+	life int
+}
+
+func newJudge(w *world) *judge {
+	j := &judge{w: w, flight: map[string]flight{}, all: map[string][]*oam.Manifest{}, foreign: map[string]time.Duration{}}
+	w.p.OnSend = j.sent
+	return j
+}
+
+func (j *judge) deployed(app string, m *oam.Manifest) { j.all[app] = append(j.all[app], m) }
+
+func (j *judge) fail(format string, args ...any) {
+	j.w.t.Fatalf("%s\n--- at %s\n%s\n--- trail\n%s\n--- sent\n%s", fmt.Sprintf(format, args...), j.w.p.Bus.Now(), j.w.p.Cluster.String(),
+		strings.Join(j.w.trail, "\n"), sentTail(j.w.p.Sent))
+}
+
+func sentTail(sent []plane.Sent) string {
+	var b strings.Builder
+	for _, s := range sent[max(0, len(sent)-40):] {
+		c := s.Command
+		fmt.Fprintf(&b, "%s %s %s %s/%s host %.6s id %.12s ref %s %d→%d %s %s→%s\n", s.At, c.Action, c.Reason, c.App, c.Component, c.Host, c.Target.ID, c.Target.Ref, c.From, c.To, c.ConfigName, c.Link.Source, c.Link.Target)
+	}
+	return b.String()
+}
+
+// sent is called at each sending.
+func (j *judge) sent(s plane.Sent) {
+	c := s.Command
+	truth := j.w.p.Cluster.Truth()
+	switch {
+	case c.Action == ledger.Scale && c.To > c.From:
+		j.notTooMany(&c, &truth, s.At)
+		j.mayHaveIt(&c, &truth)
+		j.flight[c.App+" "+c.Component+" "+string(c.Host)] = flight{cmd: c, at: s.At}
+		j.notForeign(&c, &truth, s.At)
+	case c.Action == ledger.Scale && c.To < c.From:
+		j.notForeign(&c, &truth, s.At)
+	case c.Action == ledger.Update:
+		j.notForeign(&c, &truth, s.At)
+	case c.Action == ledger.DeleteConfig:
+		j.configUnused(&c, &truth)
+	}
+}
+
+// runsOf is how many instances of the component really run on the host for the application. On OTP hosts the component is told by repository.
+func (j *judge) runsOf(h *sim.HostTruth, c *ledger.Command) int {
+	n := 0
+	match := func(id, ref string, notes map[string]string) bool {
+		if notes[appspec] != c.App {
+			return false
+		}
+		if !j.w.otp {
+			return id == c.Target.ID
+		}
+		return ref == c.Target.Ref
+	}
+	for _, r := range h.Components {
+		if c.Target.Kind == lattice.Component && match(r.ID, r.Ref, r.Annotations) {
+			n += r.Count
+		}
+	}
+	for _, r := range h.Providers {
+		if c.Target.Kind == lattice.Provider && match(r.ID, r.Ref, r.Annotations) {
+			n++
+		}
+	}
+	return n
+}
+
+func (j *judge) manifestOf(c *ledger.Command) *oam.Component {
+	m := j.w.want[c.App]
+	if m == nil {
+		return nil
+	}
+	for i := range m.Spec.Components {
+		if m.Spec.Components[i].Name == c.Component {
+			return &m.Spec.Components[i]
+		}
+	}
+	return nil
+}
+
+func scalerOf(c *oam.Component) (*oam.Scaler, bool) {
+	for _, t := range c.Traits {
+		if t.Scaler != nil {
+			return t.Scaler, t.Type == oam.TraitDaemonScaler
+		}
+	}
+	return &oam.Scaler{Instances: 1}, false
+}
+
+func fits(h *sim.HostTruth, s *oam.Scaler) bool {
+	if len(s.Spread) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(s.Spread, func(sp oam.Spread) bool { return meets(h.Labels, sp.Requirements) })
+}
+
+func meets(labels, need map[string]string) bool {
+	for k, v := range need {
+		if labels[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// notTooMany is S1: never more starts issued than wanted − staying − in flight. Staying is what really runs on hosts that may have it and are not
+// declared dead; in flight is what was sent and may still take effect.
+func (j *judge) notTooMany(c *ledger.Command, truth *sim.Truth, at time.Duration) {
+	comp := j.manifestOf(c)
+	if comp == nil {
+		j.fail("a start of %s/%s, which nobody wants", c.App, c.Component)
+		return
+	}
+	scaler, daemon := scalerOf(comp)
+	known := j.known()
+	total, want := 0, scaler.Instances
+	if daemon {
+		want = 0
+	}
+	for i := range truth.Hosts {
+		h := &truth.Hosts[i]
+		if !known[h.ID] && h.ID != string(c.Host) || !fits(h, scaler) {
+			continue
+		}
+		if daemon {
+			want += scaler.Instances
+		}
+		n := j.runsOf(h, c)
+		if h.ID == string(c.Host) {
+			n = max(n, c.From) + c.To - c.From
+		} else if f, ok := j.flight[c.App+" "+c.Component+" "+h.ID]; ok && j.open(f, h, at) {
+			n = max(n, f.cmd.To)
+		}
+		total += n
+	}
+	if total > want {
+		j.fail("S1: %s/%s: this start makes %d of %d wanted", c.App, c.Component, total, want)
+	}
+}
+
+// open says that the start may still take effect on the host: it has been taken up and not finished, or is on its way.
+func (j *judge) open(f flight, h *sim.HostTruth, at time.Duration) bool {
+	for _, s := range h.Starting {
+		if f.cmd.Target.ID != "" && s.ID == f.cmd.Target.ID || s.Ref == f.cmd.Target.Ref {
+			return s.Since >= f.at
+		}
+	}
+	return !j.takenUp(f, h.ID) && at-f.at < 25*time.Millisecond // the bus delivers within its delay and jitter
+}
+
+// takenUp says that the host began with the start: what it has not in hand any more is done or has failed.
+func (j *judge) takenUp(f flight, host string) bool {
+	journal := j.w.p.Cluster.Journal()
+	for i := len(journal) - 1; i >= 0 && journal[i].At >= f.at-time.Millisecond; i-- {
+		name := f.cmd.Target.ID
+		if j.w.otp {
+			name = f.cmd.Target.Ref
+		}
+		if journal[i].Host == host && strings.Contains(string(journal[i].Body), name) {
+			return true
+		}
+	}
+	return false
+}
+
+// known are the hosts that the owner has not declared dead.
+func (j *judge) known() map[string]bool {
+	out := map[string]bool{}
+	if j.w.p.Engine == nil {
+		return out
+	}
+	for _, h := range j.w.p.Engine.View().Hosts {
+		out[string(h.ID)] = true
+	}
+	return out
+}
+
+// mayHaveIt: no start on a host that no spread of the component fits.
+func (j *judge) mayHaveIt(c *ledger.Command, truth *sim.Truth) {
+	comp := j.manifestOf(c)
+	if comp == nil {
+		return
+	}
+	scaler, _ := scalerOf(comp)
+	for i := range truth.Hosts {
+		if h := &truth.Hosts[i]; h.ID == string(c.Host) && !fits(h, scaler) {
+			j.fail("a start of %s/%s on %s, which no spread fits", c.App, c.Component, h.Name)
+		}
+	}
+}
+
+// notForeign: nothing is touched that an event delivered before showed to be somebody else's.
+func (j *judge) notForeign(c *ledger.Command, truth *sim.Truth, at time.Duration) {
+	if j.w.otp && c.Target.Kind == lattice.Component {
+		return // the stop names our annotations; a start adds instances of our own
+	}
+	since, held := j.foreign[string(c.Host)+" "+c.Target.ID]
+	if !held || at-since < time.Second {
+		return
+	}
+	for i := range truth.Hosts {
+		h := &truth.Hosts[i]
+		if h.ID == string(c.Host) && j.foreignRuns(h, c.Target.ID) {
+			j.fail("%s touches %s on %s, which runs for somebody else", c.Action, c.Target.ID, h.Name)
+		}
+	}
+}
+
+func (j *judge) foreignRuns(h *sim.HostTruth, id string) bool {
+	for _, r := range h.Components {
+		if r.ID == id && r.Annotations[appspec] == "" {
+			return true
+		}
+	}
+	for _, r := range h.Providers {
+		if r.ID == id && r.Annotations[appspec] == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// configUnused: no config is deleted that a live revision names, or that something running uses.
+func (j *judge) configUnused(c *ledger.Command, truth *sim.Truth) {
+	for app, m := range j.w.want {
+		if slices.Contains(configsOf(m), c.ConfigName) {
+			j.fail("config %s is deleted, which the live revision of %s names", c.ConfigName, app)
+		}
+	}
+	known := j.known()
+	for i := range truth.Hosts {
+		h := &truth.Hosts[i]
+		for _, r := range h.Components {
+			if known[h.ID] && slices.Contains(r.Config, c.ConfigName) {
+				j.fail("config %s is deleted, which %s uses on %s", c.ConfigName, r.ID, h.Name)
+			}
+		}
+	}
+	for _, l := range truth.Links {
+		if slices.Contains(l.SourceConfig, c.ConfigName) || slices.Contains(l.TargetConfig, c.ConfigName) {
+			j.fail("config %s is deleted, which the link of %s names", c.ConfigName, l.SourceID)
+		}
+	}
+}
+
+func configsOf(m *oam.Manifest) []string {
+	var out []string
+	for i := range m.Spec.Components {
+		c := &m.Spec.Components[i]
+		out = append(out, m.ConfigNames(c)...)
+		for _, t := range c.Traits {
+			if t.Link != nil {
+				out = append(out, m.SourceConfigNames(t.Link)...)
+				out = append(out, m.TargetConfigNames(t.Link)...)
+			}
+		}
+	}
+	return out
+}
+
+// quiet judges once nothing happens any more.
+func (j *judge) quiet() {
+	w := j.w
+	before := len(w.p.Sent)
+	w.p.Run(10 * time.Minute)
+	if n := len(w.p.Sent) - before; n > 0 {
+		j.fail("%d commands in ten quiet minutes", n)
+	}
+	truth := w.p.Cluster.Truth()
+	for _, app := range []string{"app1", "app2"} {
+		if m := w.want[app]; m != nil {
+			j.settled(app, m, &truth)
+		} else {
+			j.gone(app, &truth)
+		}
+	}
+}
+
+// gone: an application that is not wanted has left nothing on any live host, unless it was never asked for.
+func (j *judge) gone(app string, truth *sim.Truth) {
+	for i := range truth.Hosts {
+		h := &truth.Hosts[i]
+		if n := len(ofApp(h, app)); n > 0 {
+			j.fail("%s is undeployed, and %s still runs %v", app, h.Name, ofApp(h, app))
+		}
+	}
+}
+
+func ofApp(h *sim.HostTruth, app string) map[string]int {
+	out := map[string]int{}
+	for _, r := range h.Components {
+		if r.Annotations[appspec] == app {
+			out[r.ID+" "+r.Ref] += r.Count
+		}
+	}
+	for _, r := range h.Providers {
+		if r.Annotations[appspec] == app {
+			out[r.ID+" "+r.Ref]++
+		}
+	}
+	return out
+}
+
+// settled: what runs is what is wanted as far as hosts permit, and the status says deployed just when nothing is missing.
+func (j *judge) settled(app string, m *oam.Manifest, truth *sim.Truth) {
+	status := j.w.p.Status[app].Status
+	whole := true
+	expected := map[string]bool{}
+	for i := range m.Spec.Components {
+		c := &m.Spec.Components[i]
+		ref := c.Properties.Image
+		expected[ref] = true
+		have, want, feasible := 0, 0, 0
+		for k := range truth.Hosts {
+			h := &truth.Hosts[k]
+			for _, r := range h.Components {
+				if r.Annotations[appspec] == app && r.Ref == ref {
+					have += r.Count
+				}
+			}
+			for _, r := range h.Providers {
+				if r.Annotations[appspec] == app && r.Ref == ref {
+					have++
+				}
+			}
+		}
+		want, feasible = j.possible(c, truth, m)
+		if c.Type == oam.CapabilityKind {
+			if have > want || have == 0 && feasible > 0 && !j.anyForeign() {
+				j.fail("%s/%s: %d providers run of %d wanted (%d possible), status %v", app, c.Name, have, want, feasible, status)
+			}
+			whole = whole && have == want
+			continue
+		}
+		if have != feasible && !j.anyForeign() || have > want {
+			j.fail("%s/%s: %d run of %d wanted (%d possible), status %v", app, c.Name, have, want, feasible, status)
+		}
+		whole = whole && have == want
+	}
+	for k := range truth.Hosts {
+		h := &truth.Hosts[k]
+		for what := range ofApp(h, app) {
+			_, ref, _ := strings.Cut(what, " ")
+			if !expected[ref] {
+				j.fail("%s: %s still runs %s, which is not wanted", app, h.Name, what)
+			}
+		}
+	}
+	if status.Type == wadmapi.StatusDeployed && !whole {
+		j.fail("%s says deployed, and is not whole", app)
+	}
+	if status.Type != wadmapi.StatusDeployed && whole && !j.anyForeign() && !j.endsUnseen(m) {
+		j.fail("%s is whole and says %v", app, status)
+	}
+	if status.Type == wadmapi.StatusDeployed {
+		j.stored(app, m, truth)
+	}
+}
+
+// possible is what the hosts permit: each spread in full if any host fits it.
+func (j *judge) possible(c *oam.Component, truth *sim.Truth, m *oam.Manifest) (want, feasible int) {
+	scaler, daemon := scalerOf(c)
+	if daemon {
+		for i := range truth.Hosts {
+			if fits(&truth.Hosts[i], scaler) {
+				want += scaler.Instances
+			}
+		}
+		if want == 0 && scaler.Instances > 0 {
+			return 1, 0 // no host at all is a gap too
+		}
+		for _, s := range scaler.Spread {
+			if scaler.Instances > 0 && !slices.ContainsFunc(truth.Hosts, func(h sim.HostTruth) bool { return meets(h.Labels, s.Requirements) }) {
+				return want + 1, want
+			}
+		}
+		return want, want
+	}
+	for _, s := range oam.Shares(scaler) {
+		want += s.Count
+		if slices.ContainsFunc(truth.Hosts, func(h sim.HostTruth) bool { return meets(h.Labels, s.Spread.Requirements) }) {
+			feasible += s.Count
+		}
+	}
+	return want, feasible
+}
+
+// endsUnseen says that a link of an OTP application may wait for an end that is wanted zero times, and so was perhaps never seen.
+func (j *judge) endsUnseen(m *oam.Manifest) bool {
+	links, zero := false, false
+	for i := range m.Spec.Components {
+		s, _ := scalerOf(&m.Spec.Components[i])
+		zero = zero || s.Instances == 0
+		for _, t := range m.Spec.Components[i].Traits {
+			links = links || t.LinkDef != nil
+		}
+	}
+	return links && zero
+}
+
+func (j *judge) anyForeign() bool { return len(j.foreign) > 0 }
+
+// stored: links and configs are as the manifest says.
+func (j *judge) stored(app string, m *oam.Manifest, truth *sim.Truth) {
+	for i := range m.Spec.Components {
+		c := &m.Spec.Components[i]
+		for _, cfg := range c.Properties.Config {
+			if got := truth.Configs[m.ConfigName(cfg)]; !maps.Equal(got, cfg.Properties) {
+				j.fail("%s says deployed, and config %s is %v", app, m.ConfigName(cfg), got)
+			}
+		}
+		for k := range truth.Hosts {
+			for _, r := range truth.Hosts[k].Components {
+				if !j.w.otp && r.ID == m.EffectiveID(c) && r.Annotations[appspec] == app && !slices.Equal(r.Config, m.ConfigNames(c)) && len(r.Config)+len(m.ConfigNames(c)) > 0 {
+					j.fail("%s says deployed, and %s runs with the configs %v, not %v", app, r.ID, r.Config, m.ConfigNames(c))
+				}
+			}
+		}
+		for _, t := range c.Traits {
+			switch {
+			case t.Link != nil:
+				j.linkThere(app, m, c, t.Link, truth)
+			case t.LinkDef != nil:
+				j.linkdefThere(app, t.LinkDef, truth)
+			}
+		}
+	}
+}
+
+func (j *judge) linkThere(app string, m *oam.Manifest, c *oam.Component, l *oam.Link, truth *sim.Truth) {
+	for _, have := range truth.Links {
+		if have.SourceID != m.EffectiveID(c) || have.WITPackage != l.Package {
+			continue
+		}
+		values := map[string]string{}
+		for _, cfg := range l.Target.Config {
+			maps.Copy(values, cfg.Properties)
+		}
+		if slices.Equal(have.Interfaces, l.Interfaces) && maps.Equal(have.TargetValues, values) {
+			return
+		}
+		j.fail("%s says deployed, and the link of %s is %+v", app, c.Name, have)
+	}
+	j.fail("%s says deployed, and the link of %s is not there", app, c.Name)
+}
+
+func (j *judge) linkdefThere(app string, l *oam.LinkDef, truth *sim.Truth) {
+	var want map[string]any
+	_ = json.Unmarshal(l.Values, &want)
+	for _, have := range truth.Linkdefs {
+		if have.ContractID == "sim:"+app {
+			raw, _ := json.Marshal(have.Values)
+			var got map[string]any
+			_ = json.Unmarshal(raw, &got)
+			if fmt.Sprint(got) == fmt.Sprint(want) {
+				return
+			}
+		}
+	}
+	j.fail("%s says deployed, and no link carries %s", app, l.Values)
+}

@@ -1,0 +1,244 @@
+package laws
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wadm-go/wadm/internal/sim"
+	"github.com/wadm-go/wadm/internal/sim/plane"
+	"github.com/wadm-go/wadm/oam"
+	"github.com/wadm-go/wadm/wasmbus"
+	"pgregory.net/rapid"
+)
+
+// world is one random lattice with its control plane, and what the judges remember.
+type world struct {
+	t        *rapid.T
+	p        *plane.Plane
+	otp      bool
+	hosts    []string                 // names ever added
+	want     map[string]*oam.Manifest // deployed now
+	versions map[string]int
+	judge    *judge
+	foreign  []string // ids or references started by somebody else
+	trail    []string
+}
+
+var zones = []string{"a", "b", "c"}
+
+func newWorld(t *rapid.T) *world {
+	w := &world{t: t, want: map[string]*oam.Manifest{}, versions: map[string]int{}}
+	w.otp = rapid.Bool().Draw(t, "otp")
+	dialect, version := wasmbus.DialectV1, ""
+	if w.otp {
+		dialect = wasmbus.DialectOTP
+		version = rapid.SampledFrom([]string{"0.57.4", "0.58.2"}).Draw(t, "host version")
+	}
+	timing := sim.FastTiming()
+	timing.Heartbeat = 30 * time.Second
+	w.p = plane.New(plane.Options{
+		Cluster: sim.Options{Dialect: dialect, Version: version, Timing: timing, Seed: rapid.Uint64().Draw(t, "seed")},
+		Bus: sim.BusOptions{
+			Seed: rapid.Uint64().Draw(t, "bus seed"), Delay: time.Millisecond,
+			Jitter:    time.Duration(rapid.IntRange(0, 20).Draw(t, "jitter")) * time.Millisecond,
+			Duplicate: rapid.SampledFrom([]float64{0, 0, 0.05}).Draw(t, "duplicates"),
+		},
+	})
+	w.judge = newJudge(w)
+	for range rapid.IntRange(1, 4).Draw(t, "hosts") {
+		w.addHost()
+	}
+	w.p.Run(time.Second)
+	w.p.Start()
+	return w
+}
+
+func (w *world) note(format string, args ...any) {
+	w.trail = append(w.trail, w.p.Bus.Now().String()+" "+fmt.Sprintf(format, args...))
+}
+
+func (w *world) addHost() {
+	name := fmt.Sprintf("h%d", len(w.hosts))
+	w.hosts = append(w.hosts, name)
+	zone := rapid.SampledFrom(zones).Draw(w.t, "zone")
+	w.p.Cluster.AddHost(sim.HostSpec{Name: name, Labels: map[string]string{"zone": zone, "name": name}})
+	w.note("host %s joins in zone %s", name, zone)
+}
+
+func (w *world) host() string { return rapid.SampledFrom(w.hosts).Draw(w.t, "host") }
+
+// image is a reference of the component: few tags, so that versions change and repeat; sometimes another repository; sometimes one whose first
+// fetches fail.
+func (w *world) image(app, component string) string {
+	repo := rapid.SampledFrom([]string{"r", "r", "r", "s"}).Draw(w.t, "registry")
+	tag := rapid.SampledFrom([]string{"1", "2"}).Draw(w.t, "tag")
+	ref := repo + ".example/" + app + "-" + component + ":" + tag
+	if rapid.IntRange(0, 9).Draw(w.t, "flaky") == 0 {
+		ref = repo + ".example/" + app + "-" + component + "-flaky:" + tag
+		w.p.Cluster.Registry.Put(ref, sim.Image{Fail: sim.Refused, FailTimes: rapid.IntRange(1, 3).Draw(w.t, "fails")})
+	}
+	return ref
+}
+
+func (w *world) manifest(app string) *oam.Manifest {
+	w.versions[app]++
+	var b strings.Builder
+	fmt.Fprintf(&b, "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata:\n  name: %s\n  annotations: {version: v%d}\nspec:\n  components:\n", app, w.versions[app])
+	provider := rapid.Bool().Draw(w.t, "provider")
+	for _, c := range []string{"one", "two"} {
+		if c == "one" || rapid.Bool().Draw(w.t, "second") {
+			w.component(&b, app, c, provider)
+		}
+	}
+	if provider {
+		w.provider(&b, app)
+	}
+	d, ds := oam.Decode([]byte(b.String()), oam.FormatAuto)
+	if d == nil || ds.HasErrors() {
+		w.t.Fatalf("the generator wrote what oam refuses: %v\n%s", ds, b.String())
+	}
+	if bad := oam.Validate(d).Errors(); len(bad) > 0 {
+		w.t.Fatalf("the generator wrote what validation refuses: %v\n%s", bad, b.String())
+	}
+	return d.Manifest
+}
+
+func (w *world) component(b *strings.Builder, app, name string, provider bool) {
+	kind, count := "component", "instances"
+	if w.otp {
+		kind, count = "actor", "replicas"
+	}
+	fmt.Fprintf(b, "    - name: %s\n      type: %s\n      properties:\n        image: %s\n", name, kind, w.image(app, name))
+	if !w.otp && rapid.Bool().Draw(w.t, "config") {
+		fmt.Fprintf(b, "        config: [{name: %s-conf, properties: {k: %q}}]\n", name, rapid.SampledFrom([]string{"1", "2"}).Draw(w.t, "value"))
+	}
+	trait := "spreadscaler"
+	if rapid.IntRange(0, 4).Draw(w.t, "daemon") == 0 {
+		trait = "daemonscaler"
+		if w.otp {
+			trait = "spreadscaler"
+		}
+	}
+	fmt.Fprintf(b, "      traits:\n        - type: %s\n          properties:\n            %s: %d\n", trait, count, rapid.IntRange(0, 5).Draw(w.t, "instances"))
+	w.spread(b)
+	if !provider {
+		return
+	}
+	if w.otp {
+		fmt.Fprintf(b, "        - type: linkdef\n          properties: {target: prov, values: {k: %q}}\n", rapid.SampledFrom([]string{"1", "2"}).Draw(w.t, "link value"))
+		return
+	}
+	conf := ""
+	if rapid.Bool().Draw(w.t, "link config") {
+		conf = fmt.Sprintf(", config: [{name: %s-link, properties: {k: %q}}]", name, rapid.SampledFrom([]string{"1", "2"}).Draw(w.t, "link value"))
+	}
+	fmt.Fprintf(b, "        - type: link\n          properties: {namespace: wasi, package: keyvalue, interfaces: [%s], target: {name: prov%s}}\n",
+		rapid.SampledFrom([]string{"store", "atomics", "store, atomics"}).Draw(w.t, "interfaces"), conf)
+}
+
+func (w *world) spread(b *strings.Builder) {
+	switch rapid.IntRange(0, 3).Draw(w.t, "spread") {
+	case 0:
+	case 1:
+		fmt.Fprintf(b, "            spread:\n              - {name: s0, requirements: {zone: %s}, weight: 100}\n", rapid.SampledFrom(zones).Draw(w.t, "req"))
+	case 2:
+		z := rapid.Permutation(zones).Draw(w.t, "zones")
+		fmt.Fprintf(b, "            spread:\n              - {name: s0, requirements: {zone: %s}, weight: 60}\n              - {name: s1, requirements: {zone: %s}, weight: 40}\n", z[0], z[1])
+	case 3: // overlapping
+		fmt.Fprintf(b, "            spread:\n              - {name: s0, requirements: {zone: %s}, weight: 33}\n              - {name: s1, requirements: {zone: %s}, weight: 33}\n              - {name: s2, requirements: {}, weight: 34}\n",
+			rapid.SampledFrom(zones).Draw(w.t, "req"), rapid.SampledFrom(zones).Draw(w.t, "req"))
+	}
+}
+
+func (w *world) provider(b *strings.Builder, app string) {
+	fmt.Fprintf(b, "    - name: prov\n      type: capability\n      properties:\n        image: %s\n", w.image(app, "prov"))
+	count := "instances"
+	if w.otp {
+		fmt.Fprintf(b, "        contract: sim:%s\n        link_name: default\n", app)
+		count = "replicas"
+	}
+	fmt.Fprintf(b, "      traits:\n        - type: spreadscaler\n          properties:\n            %s: %d\n", count, rapid.IntRange(0, 3).Draw(w.t, "providers"))
+	w.spread(b)
+}
+
+func (w *world) apps() []string {
+	var out []string
+	for a := range w.want {
+		out = append(out, a)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// act does one random thing.
+func (w *world) act() {
+	app := rapid.SampledFrom([]string{"app1", "app2"}).Draw(w.t, "app")
+	switch rapid.SampledFrom([]string{"deploy", "deploy", "deploy", "redeploy", "undeploy", "delete", "kill", "stop", "return", "join", "slow", "crash", "foreign", "restart", "cut", "heal"}).Draw(w.t, "act") {
+	case "deploy":
+		m := w.manifest(app)
+		w.want[app] = m
+		w.judge.deployed(app, m)
+		w.note("deploy %s", oam.Canonical(m))
+		w.p.Deploy(m)
+	case "redeploy":
+		if m := w.want[app]; m != nil {
+			w.note("redeploy %s", app)
+			w.p.Deploy(m)
+		}
+	case "undeploy":
+		w.note("undeploy %s", app)
+		delete(w.want, app)
+		w.p.Undeploy(app)
+	case "delete":
+		w.note("delete %s", app)
+		delete(w.want, app)
+		w.p.Delete(app)
+	case "kill":
+		w.fault("kill", w.p.Cluster.Kill)
+	case "stop":
+		w.fault("stop", w.p.Cluster.Stop)
+	case "return":
+		w.fault("return", w.p.Cluster.Return)
+	case "restart":
+		h := w.host()
+		w.note("%s is killed and returns at once", h)
+		_ = w.p.Cluster.Kill(h)
+		_ = w.p.Cluster.Return(h)
+	case "join":
+		if len(w.hosts) < 7 {
+			w.addHost()
+		}
+	case "slow":
+		f := rapid.SampledFrom([]float64{1, 1, 20, 200}).Draw(w.t, "factor")
+		w.fault(fmt.Sprintf("slow %v", f), func(h string) error { return w.p.Cluster.Slow(h, f) })
+	case "cut":
+		w.fault("cut", func(h string) error { return w.p.Cluster.Cut(h, true) })
+	case "heal":
+		w.fault("heal", w.p.Cluster.Heal)
+	case "crash":
+		w.note("the owner crashes and another follows")
+		w.p.Crash()
+		w.p.Run(time.Duration(rapid.IntRange(0, 3000).Draw(w.t, "gap")) * time.Millisecond)
+		w.p.Start()
+	case "foreign":
+		w.startForeign()
+	}
+}
+
+func (w *world) fault(name string, do func(string) error) {
+	h := w.host()
+	w.note("%s %s", name, h)
+	_ = do(h) // a fault that does not apply (killing the dead) changes nothing
+}
+
+// settle ends all faults: everything lives, nothing is slow, and then enough time passes.
+func (w *world) settle() {
+	for _, h := range w.hosts {
+		_ = w.p.Cluster.Heal(h)
+		_ = w.p.Cluster.Slow(h, 1)
+	}
+	w.note("faults end")
+	w.p.Run(15 * time.Minute)
+}

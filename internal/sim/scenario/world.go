@@ -1,0 +1,319 @@
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wadm-go/wadm/internal/engine"
+	"github.com/wadm-go/wadm/internal/sim"
+	"github.com/wadm-go/wadm/internal/sim/plane"
+	"github.com/wadm-go/wadm/wadmapi"
+	"github.com/wadm-go/wadm/wasmbus"
+)
+
+// world is one lattice on which one dialect's part of a script is played.
+type world struct {
+	dialect string
+	plane   *plane.Plane
+	cluster *sim.Cluster
+	out     []string
+
+	hosts   []string            // in order of birth
+	ids     map[string]string   // host → id
+	apps    map[string]app      // last deployed
+	order   []string            // applications, in order of their first deploy
+	images  map[string][]string // component → images that it ever had
+	short   []string            // pairs for strings.NewReplacer: long, short
+	watched []string            // components whose number is watched
+
+	began   time.Duration // of this command
+	told    int
+	noticed int
+	sent    int
+	least   map[string]int
+	most    map[string]int
+}
+
+// timing is that of real hosts with round numbers, so that both dialects take equally long for the same thing.
+func timing() sim.Timing {
+	t := sim.RealTiming()
+	t.PullActor, t.PullProvider, t.Start = time.Second, 2*time.Second, 10*time.Millisecond
+	return t
+}
+
+func newWorld(dialect string, options map[string]string) (*world, error) {
+	w := &world{dialect: dialect, ids: map[string]string{}, apps: map[string]app{}, images: map[string][]string{}}
+	d := wasmbus.DialectV1
+	switch dialect {
+	case "v1":
+	case "otp":
+		d = wasmbus.DialectOTP
+	default:
+		return nil, fmt.Errorf("%q is no dialect", dialect)
+	}
+	w.plane = plane.New(plane.Options{Cluster: sim.Options{Dialect: d, Version: options[dialect], Seed: 1, Timing: timing()}})
+	w.cluster = w.plane.Cluster
+	return w, nil
+}
+
+// commands are the words of the language.
+var commands = map[string]func(*world, *Command) error{
+	"host": (*world).addHost, "owner": (*world).owner, "crash": (*world).crash, "restart": (*world).restart,
+	"deploy": (*world).deploy, "adopt": (*world).deploy, "undeploy": (*world).undeploy, "delete": (*world).undeploy, "nudge": (*world).nudge,
+	"run": (*world).run, "until": (*world).until, "watch": (*world).watch,
+	"hosts": (*world).showHosts, "links": (*world).showLinks, "configs": (*world).showConfigs, "status": (*world).showStatus,
+	"kill": (*world).fault, "stop": (*world).fault, "return": (*world).fault, "replace": (*world).fault, "cut": (*world).fault, "heal": (*world).fault,
+	"slow": (*world).fault, "refuse-starts": (*world).fault, "fail-starts": (*world).fault, "mute": (*world).fault, "crash-instance": (*world).fault,
+	"crash-provider": (*world).fault, "label": (*world).label, "image": (*world).describe,
+	"foreign": (*world).foreign, "put-config": (*world).putConfig, "delete-config": (*world).deleteConfig, "delete-link": (*world).deleteLink,
+}
+
+func (w *world) command(c *Command) error {
+	do := commands[c.Name]
+	if do == nil {
+		return errors.New("no such command")
+	}
+	w.began = w.plane.Bus.Now()
+	if err := do(w, c); err != nil {
+		return err
+	}
+	w.collect()
+	return nil
+}
+
+func (w *world) printf(format string, args ...any) {
+	w.out = append(w.out, w.shorten(fmt.Sprintf(format, args...)))
+}
+
+// note prints a line with the time since the command began.
+func (w *world) note(at time.Duration, format string, args ...any) {
+	w.printf("%7s %s", fmt.Sprintf("+%.1fs", (at-w.began).Seconds()), fmt.Sprintf(format, args...))
+}
+
+func (w *world) shorten(s string) string {
+	return strings.NewReplacer(w.short...).Replace(s)
+}
+
+func (w *world) owner(*Command) error {
+	if w.plane.Engine != nil {
+		return errors.New("there is an owner")
+	}
+	w.plane.Start()
+	return nil
+}
+
+func (w *world) crash(*Command) error {
+	w.plane.Crash()
+	return nil
+}
+
+func (w *world) restart(*Command) error {
+	w.plane.Crash()
+	w.plane.Start()
+	return nil
+}
+
+func (w *world) deploy(c *Command) error {
+	if len(c.Args) < 2 {
+		return errors.New("needs a name and a version")
+	}
+	name := c.Args[0]
+	a, known := w.apps[name]
+	block := c.Block
+	if len(block) > 0 && !strings.HasPrefix(block[0], "+ ") && !strings.HasPrefix(block[0], "- ") {
+		a, block = app{name: name, lines: block}, nil
+	} else if !known {
+		return fmt.Errorf("there is no application %q to edit", name)
+	}
+	next, err := a.edit(c.Args[1], block, c.Args[2:])
+	if err != nil {
+		return err
+	}
+	m, err := w.manifest(next)
+	if err != nil {
+		return err
+	}
+	if !known {
+		w.order = append(w.order, name)
+	}
+	w.apps[name] = next
+	if c.Name == "adopt" {
+		w.plane.Adopt(m)
+	} else {
+		w.plane.Deploy(m)
+	}
+	return nil
+}
+
+func (w *world) undeploy(c *Command) error {
+	if len(c.Args) != 1 {
+		return errors.New("needs a name")
+	}
+	if c.Name == "delete" {
+		w.plane.Delete(c.Args[0])
+	} else {
+		w.plane.Undeploy(c.Args[0])
+	}
+	return nil
+}
+
+// nudge is what a second deploy of the same version does.
+func (w *world) nudge(c *Command) error {
+	if len(c.Args) != 1 {
+		return errors.New("needs a name")
+	}
+	m, err := w.manifest(w.apps[c.Args[0]])
+	if err == nil {
+		w.plane.Deploy(m)
+	}
+	return err
+}
+
+// run lets time pass and prints what is sent and told.
+func (w *world) run(c *Command) error {
+	if len(c.Args) != 1 {
+		return errors.New("needs a duration")
+	}
+	d, err := time.ParseDuration(c.Args[0])
+	if err != nil {
+		return err
+	}
+	w.pass(w.began+d, nil)
+	if len(w.out) == 0 {
+		w.printf("quiet")
+	}
+	w.counted()
+	return nil
+}
+
+// until is run that ends early: "until deployed [APP] 60s", "until starting host-a 10s", "until web=4 60s".
+func (w *world) until(c *Command) error {
+	if len(c.Args) < 2 {
+		return errors.New("needs what and a duration")
+	}
+	d, err := time.ParseDuration(c.Args[len(c.Args)-1])
+	if err != nil {
+		return err
+	}
+	cond, err := w.condition(c.Args[:len(c.Args)-1])
+	if err != nil {
+		return err
+	}
+	if !w.pass(w.began+d, cond) {
+		w.printf("not %s after %s", strings.Join(c.Args[:len(c.Args)-1], " "), c.Args[len(c.Args)-1])
+	}
+	w.counted()
+	return nil
+}
+
+func (w *world) condition(args []string) (func() bool, error) {
+	if component, n, ok := strings.Cut(args[0], "="); ok {
+		want, err := strconv.Atoi(n)
+		return func() bool { return w.running(component) == want }, err
+	}
+	if args[0] == "starting" {
+		if len(args) != 2 {
+			return nil, errors.New("needs a host")
+		}
+		id := w.ids[args[1]]
+		return func() bool {
+			for _, h := range w.cluster.Truth().Hosts {
+				if h.ID == id && len(h.Starting) > 0 {
+					return true
+				}
+			}
+			return false
+		}, nil
+	}
+	want := wadmapi.StatusType(args[0])
+	names := args[1:]
+	if len(names) == 0 {
+		names = w.order
+	}
+	return func() bool {
+		for _, n := range names {
+			if w.plane.Status[n].Status.Type != want {
+				return false
+			}
+		}
+		return true
+	}, nil
+}
+
+// pass steps the bus to a time, or until a condition holds, which it reports. What happened is printed after each step.
+func (w *world) pass(until time.Duration, cond func() bool) bool {
+	w.least, w.most = map[string]int{}, map[string]int{}
+	w.count()
+	for {
+		w.collect()
+		if cond != nil && cond() {
+			return true
+		}
+		if w.plane.Bus.Next() > until || !w.plane.Bus.Step() {
+			break
+		}
+		w.count()
+	}
+	w.plane.Bus.RunUntil(until)
+	return false
+}
+
+// collect prints what was sent, told and noticed since the last time.
+func (w *world) collect() {
+	now := w.plane.Bus.Now()
+	for ; w.noticed < len(w.plane.Notices); w.noticed++ {
+		if line := w.notice(&w.plane.Notices[w.noticed]); line != "" {
+			w.note(now, "%s", line)
+		}
+	}
+	for ; w.sent < len(w.plane.Sent); w.sent++ {
+		s := &w.plane.Sent[w.sent]
+		w.note(now, "send %s", w.sentence(&s.Command))
+	}
+	for ; w.told < len(w.plane.Told); w.told++ {
+		line := w.plane.Told[w.told]
+		w.note(now, "tell %s", strings.TrimSuffix(strings.Replace(line, "  ", " ", 1), ": "))
+	}
+}
+
+func (w *world) notice(n *engine.Notice) string {
+	switch d := n.Data.(type) {
+	case wadmapi.CommandEvent:
+		if n.Name == wadmapi.EventCommandSent {
+			return "" // shown when it really goes out
+		}
+		what := d.Component
+		if what == "" {
+			what = w.bare(d.Target)
+		}
+		return strings.TrimSpace(fmt.Sprintf("fail %s %s %s", strings.ReplaceAll(d.Action, "_", "-"), what, d.Host)) + ": " + d.Message
+	case wadmapi.HostEvent:
+		return strings.TrimPrefix(strings.ReplaceAll(n.Name, "_", " "), "host ") + " " + d.Host + " " + d.Reason
+	}
+	return n.Name
+}
+
+func (w *world) watch(c *Command) error {
+	w.watched = c.Args
+	return nil
+}
+
+// count notes how many instances of the watched components run.
+func (w *world) count() {
+	for _, c := range w.watched {
+		n := w.running(c)
+		if least, ok := w.least[c]; !ok || n < least {
+			w.least[c] = n
+		}
+		w.most[c] = max(w.most[c], n)
+	}
+}
+
+func (w *world) counted() {
+	for _, c := range w.watched {
+		w.printf("        %s: between %d and %d ran", c, w.least[c], w.most[c])
+	}
+}
