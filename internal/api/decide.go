@@ -7,7 +7,6 @@ import (
 
 	"github.com/wadm-go/wadm/internal/engine"
 	"github.com/wadm-go/wadm/internal/store"
-	"github.com/wadm-go/wadm/oam"
 	"github.com/wadm-go/wadm/wadmapi"
 )
 
@@ -16,6 +15,9 @@ type Found struct {
 	Model    *store.Model // nil: there is no such application
 	Revision store.Revision
 	Others   []store.Model // the other applications of the lattice, for those requests that look at them
+
+	// Facts reads a stored manifest; nil: readFacts. It may remember what it has read before.
+	Facts func(json.RawMessage) facts
 }
 
 // Event is a manifest event to publish once everything is written.
@@ -64,14 +66,14 @@ func decidePut(f Found, r Request) Decision {
 		next = *f.Model
 		next.Versions = slices.Clone(f.Model.Versions)
 	}
-	next.Versions = append(next.Versions, store.Version{Version: version, Manifest: oam.Canonical(r.Put)})
+	next.Versions = append(next.Versions, store.Version{Version: version, Manifest: r.Canonical})
 
 	result := wadmapi.ResultNewVersion
 	if len(next.Versions) == 1 {
 		result = wadmapi.ResultCreated
 	}
 	message := fmt.Sprintf("Successfully put manifest %s %s", r.App, version)
-	if missing := missingShared(r.Put, f.Others); len(missing) > 0 {
+	if missing := missingShared(r.Put, f); len(missing) > 0 {
 		message += fmt.Sprintf(", but some shared components are not deployed: %s", quoted(missing))
 	}
 	return Decision{Record: &next, Reply: wadmapi.PutReply{
@@ -92,15 +94,15 @@ func decideDeploy(f Found, r Request) Decision {
 			return refuse(*r.Version, fmt.Sprintf("Application with the name '%s' does not have a version '%s' to deploy", r.App, *r.Version))
 		}
 	}
-	m, problem := deployable(r.App, v)
-	if problem != "" {
+	known := f.factsOf(v)
+	if problem := cannotDeploy(r.App, v, known); problem != "" {
 		return refuse(v.Version, problem)
 	}
-	if id, other := takenID(m, f.Others); id != "" {
+	if id, other := takenID(r.App, known.ids, f); id != "" {
 		return Decision{Reply: wadmapi.NewError(fmt.Sprintf("Component identifier '%s' is already deployed in a different application '%s'.", id, other))}
 	}
-	if problem := notYet(m); problem != "" {
-		return refuse(v.Version, fmt.Sprintf("Application %s %s cannot be deployed: %s", r.App, v.Version, problem))
+	if known.later != "" {
+		return refuse(v.Version, fmt.Sprintf("Application %s %s cannot be deployed: %s", r.App, v.Version, known.later))
 	}
 	next := *f.Model
 	next.Deployed = v.Version

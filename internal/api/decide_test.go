@@ -67,7 +67,7 @@ func TestDecide(t *testing.T) {
 	v := func(s string) *string { return &s }
 	put := func(version string) Request {
 		doc, _ := oam.Decode(manifest(t, "shop", version, image), oam.FormatJSON)
-		return Request{Op: wadmapi.OpPut, App: "shop", Version: &version, Put: doc.Manifest}
+		return Request{Op: wadmapi.OpPut, App: "shop", Version: &version, Put: doc.Manifest, Canonical: oam.Canonical(doc.Manifest)}
 	}
 	op := func(op wadmapi.Op, version *string) Request {
 		return Request{Op: op, App: "shop", Version: version, Stamp: Stamp{ID: "w"}}
@@ -238,7 +238,7 @@ func TestPutNamesMissingSharedComponents(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v := "v1"
-			d := Decide(Found{Others: tt.others}, Request{Op: wadmapi.OpPut, App: "shop", Version: &v, Put: doc.Manifest})
+			d := Decide(Found{Others: tt.others}, Request{Op: wadmapi.OpPut, App: "shop", Version: &v, Put: doc.Manifest, Canonical: oam.Canonical(doc.Manifest)})
 			want := "Successfully put manifest shop v1"
 			if tt.want != "" {
 				want += ", but some shared components are not deployed: " + tt.want

@@ -9,28 +9,21 @@ import (
 	"github.com/wadm-go/wadm/wadmapi"
 )
 
-// deployable reads a stored version. A store may hold what an older program took and we would refuse: that is kept, and not deployed.
-func deployable(app string, v *store.Version) (m *oam.Manifest, problem string) {
-	cannot := func(why string) (*oam.Manifest, string) {
-		return nil, fmt.Sprintf("Application %s %s cannot be deployed: %s", app, v.Version, why)
-	}
+// cannotDeploy says why a stored version is not deployed; empty when it can be. A store may hold what an older program took and we would
+// refuse: that is kept, and not deployed.
+func cannotDeploy(app string, v *store.Version, f facts) string {
+	why := f.problem
 	if err := wadmapi.ValidName(app); err != nil {
-		return cannot(err.Error())
+		why = err.Error()
+	} else if err := wadmapi.ValidVersion(v.Version); err != nil {
+		why = err.Error()
+	} else if v.Version == "" {
+		why = "its version is empty; put it again with a version"
 	}
-	if err := wadmapi.ValidVersion(v.Version); err != nil {
-		return cannot(err.Error())
+	if why == "" {
+		return ""
 	}
-	if v.Version == "" {
-		return cannot("its version is empty; put it again with a version")
-	}
-	doc, found := oam.Decode(v.Manifest, oam.FormatJSON)
-	if doc == nil || doc.Manifest == nil || found.HasErrors() {
-		return cannot("the stored manifest cannot be read: " + firstError(found))
-	}
-	if found := oam.Validate(doc); found.HasErrors() {
-		return cannot(firstError(found))
-	}
-	return doc.Manifest, ""
+	return fmt.Sprintf("Application %s %s cannot be deployed: %s", app, v.Version, why)
 }
 
 func firstError(found oam.Diagnostics) string {
@@ -44,34 +37,37 @@ func firstError(found oam.Diagnostics) string {
 	return errs[0].Text() + " (" + errs[0].Path + ")"
 }
 
-// running reads the deployed manifest of another application; nil when there is none or it cannot be read.
-func running(m *store.Model) *oam.Manifest {
+// running is what is known of the deployed manifest of another application; empty when none is deployed.
+func (f Found) running(m *store.Model) facts {
 	v := deployed(m)
 	if v == nil {
-		return nil
+		return facts{}
 	}
-	doc, _ := oam.Decode(v.Manifest, oam.FormatJSON)
-	if doc == nil {
-		return nil
-	}
-	return doc.Manifest
+	return f.factsOf(v)
 }
 
-// takenID is the first id of the manifest that another deployed application has too, and whose it is. Ids that are derived from names count as well as
+func (f Found) factsOf(v *store.Version) facts {
+	if f.Facts == nil {
+		return readFacts(v.Manifest)
+	}
+	return f.Facts(v.Manifest)
+}
+
+// takenID is the first id that another deployed application has too, and whose it is. Ids that are derived from names count as well as
 // written ones: "a-b" and "a_b" lead to the same id, and a host keeps one resource for each.
-func takenID(m *oam.Manifest, others []store.Model) (id, app string) {
+func takenID(self string, ids []string, f Found) (id, app string) {
 	mine := map[string]bool{}
-	for _, id := range ownIDs(m) {
+	for _, id := range ids {
 		mine[id] = true
 	}
-	for i := range others {
-		other := running(&others[i])
-		if other == nil || others[i].Name == m.Metadata.Name {
+	for i := range f.Others {
+		if f.Others[i].Name == self {
 			continue
 		}
-		for _, id := range ownIDs(other) {
+		other := f.running(&f.Others[i])
+		for _, id := range other.ids {
 			if mine[id] {
-				return id, others[i].Name
+				return id, f.Others[i].Name
 			}
 		}
 	}
@@ -90,28 +86,23 @@ func ownIDs(m *oam.Manifest) []string {
 }
 
 // missingShared names the components that refer to another application's and find nothing there that is deployed and shared.
-func missingShared(m *oam.Manifest, others []store.Model) []string {
+func missingShared(m *oam.Manifest, f Found) []string {
 	var missing []string
 	for i := range m.Spec.Components {
 		c := &m.Spec.Components[i]
-		if c.Properties.Application != nil && !isShared(c, others) {
+		if c.Properties.Application != nil && !isShared(c, f) {
 			missing = append(missing, c.Name)
 		}
 	}
 	return missing
 }
 
-func isShared(c *oam.Component, others []store.Model) bool {
-	for i := range others {
-		if others[i].Name != c.Properties.Application.Name {
-			continue
+func isShared(c *oam.Component, f Found) bool {
+	for i := range f.Others {
+		if f.Others[i].Name == c.Properties.Application.Name {
+			other := f.running(&f.Others[i])
+			return other.shared && other.kinds[c.Properties.Application.Component] == c.Type
 		}
-		other := running(&others[i])
-		if other == nil || !other.Shared() {
-			return false
-		}
-		found := other.Component(c.Properties.Application.Component)
-		return found != nil && found.Type == c.Type
 	}
 	return false
 }

@@ -27,7 +27,9 @@ type Request struct {
 	App     string
 	Version *string       // deploy, del: as asked for; put: of the manifest
 	Put     *oam.Manifest // put only, valid, with a version
-	Stamp   Stamp
+
+	Canonical json.RawMessage // put only: Put as it is stored
+	Stamp     Stamp
 }
 
 // Names of operations as 0.21.1's messages call them.
@@ -133,7 +135,7 @@ func parsePut(body []byte, contentType string, typed bool, stamp Stamp) (Request
 		version = stamp.ULID
 		m.Metadata.Annotations[oam.AnnotationVersion] = version
 	}
-	return Request{Op: wadmapi.OpPut, App: m.Metadata.Name, Version: &version, Put: m, Stamp: stamp}, nil
+	return Request{Op: wadmapi.OpPut, App: m.Metadata.Name, Version: &version, Put: m, Canonical: oam.Canonical(m), Stamp: stamp}, nil
 }
 
 // refusePut makes the reply to a manifest with mistakes: the first one as 0.21.1 words it, and all of them with their places.

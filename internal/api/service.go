@@ -79,7 +79,7 @@ func New(nc *nats.Conn, o Options) *Service {
 	}
 	return &Service{
 		o: o, nc: nc,
-		writer: writer{models: o.Models, wishes: o.Wishes},
+		writer: writer{models: o.Models, wishes: o.Wishes, known: &memory{}},
 		notify: &notifier{nc: nc, now: o.Now, log: o.Log},
 		closed: make(chan struct{}),
 		intake: newLanes(0), work: newLanes(o.Workers),

@@ -23,6 +23,7 @@ const takeBackWithin = 5 * time.Second
 type writer struct {
 	models store.Models
 	wishes store.Wishes
+	known  *memory
 }
 
 // change decides and writes until nobody else got in between, and returns the decision that was carried out.
@@ -35,6 +36,9 @@ func (w writer) change(ctx context.Context, lattice string, r Request) (Decision
 			return Decision{}, err
 		}
 		if done {
+			if r.Op == wadmapi.OpPut && d.Record != nil {
+				w.known.remember(r.Canonical, r.Put)
+			}
 			if d.Wish == nil {
 				w.takeBack(ctx, lattice, r, mine)
 			}
@@ -126,7 +130,7 @@ func (w writer) record(ctx context.Context, lattice, app string) (*store.Model, 
 
 // find loads what the request is decided on.
 func (w writer) find(ctx context.Context, lattice string, r Request) (Found, error) {
-	var f Found
+	f := Found{Facts: w.known.facts}
 	var err error
 	if f.Model, f.Revision, err = w.record(ctx, lattice, r.App); err != nil {
 		return f, err

@@ -23,12 +23,12 @@ func newWriter(t *testing.T, m *store.Model) (writer, *watchedStore) {
 		}
 	}
 	s.writes()
-	return writer{models: s, wishes: s}, s
+	return writer{models: s, wishes: s, known: &memory{}}, s
 }
 
 func putRequest(t *testing.T, app, version string) Request {
 	doc, _ := oam.Decode(manifest(t, app, version, image), oam.FormatJSON)
-	return Request{Op: wadmapi.OpPut, App: app, Version: &version, Put: doc.Manifest, Stamp: Stamp{ID: "put"}}
+	return Request{Op: wadmapi.OpPut, App: app, Version: &version, Put: doc.Manifest, Canonical: oam.Canonical(doc.Manifest), Stamp: Stamp{ID: "put"}}
 }
 
 func TestWishIsWrittenBeforeTheRecord(t *testing.T) {
