@@ -154,7 +154,6 @@ type Running struct {
 	Reference string `json:"reference"`
 	Count     int    `json:"count"`
 	App       string `json:"application,omitempty"` // whose it is; empty for what we do not manage
-	Component string `json:"component,omitempty"`   // its name in the manifest, where the application still wants it
 	Component string `json:"component,omitempty"`   // its name in the manifest
 	Spread    string `json:"spread,omitempty"`      // that it was started for
 	Link      string `json:"link_name,omitempty"`   // of a provider of an OTP host
