@@ -76,6 +76,8 @@ type owner struct {
 	woken   time.Duration
 	gone    bool
 	pumping bool
+
+	expiring time.Duration // when control is asked next for what has waited too long; < 0 = not set
 }
 
 // New makes a plane without hosts and without an owner.
@@ -103,7 +105,7 @@ func (p *Plane) now() time.Duration {
 // Start makes a new owner, which takes up what an earlier one left in the store.
 func (p *Plane) Start() {
 	p.epoch++
-	o := &owner{p: p, woken: lattice.Never}
+	o := &owner{p: p, woken: lattice.Never, expiring: -1}
 	o.eng = engine.New(engine.Config{Lattice: p.Cluster.Lattice(), Dialect: p.opts.Dialect, Epoch: p.epoch, Settings: p.opts.Settings})
 	p.Engine, p.owner = o.eng, o
 	name := p.Cluster.Lattice()
@@ -247,9 +249,22 @@ func (o *owner) carryOut(out engine.Output) {
 	}
 	p.Notices = append(p.Notices, out.Notice...)
 	o.wakeAt(out.Wake, func() { o.push(engine.Tick{}) })
-	if at := o.control.Expire(); at >= 0 {
-		o.wakeAt(at, func() { o.control.Expire() })
+	o.expire()
+}
+
+// expire ends what has waited for too long, and comes again when the next thing will have. A wait may be shortened or put off meanwhile.
+func (o *owner) expire() {
+	at := o.control.Expire()
+	if at < 0 || o.expiring > o.p.Bus.Now() && o.expiring <= at {
+		return
 	}
+	o.expiring = at
+	o.wakeAt(at, func() {
+		if o.expiring == at {
+			o.expiring = -1
+			o.expire()
+		}
+	})
 }
 
 // wakeAt lets the owner go on when the bus has come to a time.

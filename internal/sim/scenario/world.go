@@ -3,6 +3,7 @@ package scenario
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -33,6 +34,7 @@ type world struct {
 	told    int
 	noticed int
 	sent    int
+	said    map[string]string // application → the line that was told last
 	least   map[string]int
 	most    map[string]int
 }
@@ -45,7 +47,7 @@ func timing() sim.Timing {
 }
 
 func newWorld(dialect string, options map[string]string) (*world, error) {
-	w := &world{dialect: dialect, ids: map[string]string{}, apps: map[string]app{}, images: map[string][]string{}}
+	w := &world{dialect: dialect, ids: map[string]string{}, apps: map[string]app{}, images: map[string][]string{}, said: map[string]string{}}
 	d := wasmbus.DialectV1
 	switch dialect {
 	case "v1":
@@ -274,10 +276,17 @@ func (w *world) collect() {
 		w.note(now, "send %s", w.sentence(&s.Command))
 	}
 	for ; w.told < len(w.plane.Told); w.told++ {
-		line := w.plane.Told[w.told]
-		w.note(now, "tell %s", strings.TrimSuffix(strings.Replace(line, "  ", " ", 1), ": "))
+		line := usual.ReplaceAllString(strings.Replace(w.plane.Told[w.told], " :", ":", 1), "")
+		line = strings.TrimSuffix(strings.TrimSuffix(line, " "), ":")
+		if app, _, _ := strings.Cut(line, " "); w.said[app] != line {
+			w.said[app] = line
+			w.note(now, "tell %s", line)
+		}
 	}
 }
+
+// usual is what a status says while nothing is remarkable; "status" shows it, and what is told is easier to read without.
+var usual = regexp.MustCompile(`(Scaling (component|provider) on \d+ host\(s\)|Putting link definition between \S+ and [^ ,]+|Waiting until both ends of \S+ -\(\S+\)-> \S+ were seen)(, )?`)
 
 func (w *world) notice(n *engine.Notice) string {
 	switch d := n.Data.(type) {
