@@ -17,7 +17,7 @@ func (s *State) Apply(ev Event, now time.Duration) Effect {
 	case Scaled, Started, Stopped, StartFailed, Health:
 		s.applyContents(ev, now, &eff)
 	case RefLearned:
-		s.learn(kindOf(ev.ID), kindOf(ev.ID) != anyKind, ev.Ref, ev.ID, true, &eff)
+		s.learn(kindOf(ev.ID), ev.Ref, ev.ID, true, &eff)
 	case LinkSet:
 		s.linkSet(ev.Link, now, &eff)
 	case LinkDeleted:

@@ -153,14 +153,13 @@ func (h *Host) unshare() {
 	}
 }
 
-// put makes the item of a key what it is told to be, with canonical groups that are not empty.
-func (s *State) put(h *Host, k Key, ref string, groups []Group, eff *Effect) (*Item, bool) {
+// put makes the item of a key what it is told to be, with canonical groups that are not empty. It fails beyond a bound.
+func (s *State) put(h *Host, k Key, ref string, groups []Group, eff *Effect) bool {
 	i, known := h.find(k)
 	if known {
 		old := &h.items[i]
 		if old.Ref == ref && sameGroups(old.Groups, groups) {
-			h.unshare()
-			return &h.items[i], true
+			return true
 		}
 	}
 	more, ids := 1, idsOf(groups)
@@ -168,22 +167,22 @@ func (s *State) put(h *Host, k Key, ref string, groups []Group, eff *Effect) (*I
 		more, ids = 0, ids-idsOf(h.items[i].Groups)
 	}
 	if !legible(k.ID, k.Link, ref) || !s.fits(h, more, ids) {
-		return nil, false
+		return false
 	}
 	it, ok := s.make(k, ref, groups)
 	if !ok {
-		return nil, false
+		return false
 	}
 	h.unshare()
 	if known {
 		s.swap(h, &h.items[i], it, eff)
-		return &h.items[i], true
+		return true
 	}
 	h.items = insert(h.items, i, it)
 	s.back(h, k)
 	s.enter(h, &it)
 	eff.note(&it)
-	return &h.items[i], true
+	return true
 }
 
 // swap replaces an item by another one of the same key.

@@ -23,14 +23,7 @@ func (s *State) inventory(ev Inventory, now time.Duration, eff *Effect) {
 	if h == nil {
 		return
 	}
-	s.identify(h, ev.Dialect, ev.Can, eff)
-	if asked >= h.uptimeAt && (ev.Uptime > 0 || ev.Beat) { // no OTP inventory tells the uptime
-		s.hearUptime(h, ev.Uptime, asked, now, eff)
-	}
-	s.describe(h, ev.Name, ev.Version, eff)
-	if ev.Labels != nil && asked >= h.labelsAt {
-		s.label(h, ev.Labels, asked, eff)
-	}
+	s.introduce(h, &ev, asked, now, eff)
 	if ev.Beat {
 		h.beats.beat(h.LastBeat, now)
 		h.LastBeat = now
@@ -42,6 +35,18 @@ func (s *State) inventory(ev Inventory, now time.Duration, eff *Effect) {
 		}
 	case asked >= h.floor && asked >= h.InventoryAsked:
 		s.replace(h, ev.Resources, asked, now, eff)
+	}
+}
+
+// introduce takes over what an inventory says of the host itself.
+func (s *State) introduce(h *Host, ev *Inventory, asked, now time.Duration, eff *Effect) {
+	s.identify(h, ev.Dialect, ev.Can, eff)
+	if asked >= h.uptimeAt && (ev.Uptime > 0 || ev.Beat) { // no OTP inventory tells the uptime
+		s.hearUptime(h, ev.Uptime, asked, now, eff)
+	}
+	s.describe(h, ev.Name, ev.Version, eff)
+	if ev.Labels != nil && asked >= h.labelsAt {
+		s.label(h, ev.Labels, asked, eff)
 	}
 }
 
@@ -269,7 +274,7 @@ func (s *State) learnRefs(h *Host, eff *Effect) {
 		return
 	}
 	for i := range h.items {
-		s.learn(h.items[i].Key.Kind, true, h.items[i].Ref, h.items[i].Key.ID, false, eff)
+		s.learn(h.items[i].Key.Kind, h.items[i].Ref, h.items[i].Key.ID, false, eff)
 	}
 }
 

@@ -1,6 +1,7 @@
 package lattice
 
 import (
+	"math"
 	"strings"
 	"time"
 )
@@ -12,9 +13,9 @@ const (
 	maxHostItems   = 10_000
 	maxGroups      = 1_000 // of one item
 	maxInstances   = 1_000_000
-	maxHostIDs     = 100_000 // instance ids on one host
-	maxCount       = 1 << 31 // instances of one group; more counts as this
-	maxText        = 1_024   // bytes of an id, a name, a reference
+	maxHostIDs     = 100_000       // instance ids on one host
+	maxCount       = math.MaxInt32 // instances of one group; more counts as this
+	maxText        = 1_024         // bytes of an id, a name, a reference
 	maxValue       = 64 << 10
 	maxNotes       = 64       // annotations of one group
 	maxNotesBytes  = 64 << 20 // of all distinct annotation maps

@@ -205,7 +205,7 @@ func (s *State) linksTold(ev Links, now time.Duration, eff *Effect) {
 			continue
 		}
 		link := own(*given)
-		all, added, _ := upsertOwn(next.of[link.Source], link)
+		all, added := upsertOwn(next.of[link.Source], link)
 		next.of[link.Source] = all
 		if added {
 			next.count++
@@ -219,7 +219,7 @@ func (s *State) linksTold(ev Links, now time.Duration, eff *Effect) {
 		next.told[slot] = at
 		from, to := slotRange(l.of[slot.Source], slot)
 		for _, kept := range l.of[slot.Source][from:to] {
-			next.of[slot.Source], _, _ = upsertOwn(next.of[slot.Source], kept)
+			next.of[slot.Source], _ = upsertOwn(next.of[slot.Source], kept)
 			next.count++
 		}
 	}
@@ -236,15 +236,15 @@ func (s *State) linksTold(ev Links, now time.Duration, eff *Effect) {
 }
 
 // upsertOwn is upsert into a slice that nobody else sees yet.
-func upsertOwn(all []Link, l Link) (changed []Link, added, differs bool) {
+func upsertOwn(all []Link, l Link) (changed []Link, added bool) {
 	from, to := slotRange(all, l.Slot())
 	for i := from; i < to; i++ {
 		if all[i].Target == l.Target {
 			all[i] = l
-			return all, false, true
+			return all, false
 		}
 	}
-	return slices.Insert(all, to, l), true, true
+	return slices.Insert(all, to, l), true
 }
 
 func (l *links) clone() links {

@@ -33,14 +33,11 @@ type meaning struct {
 
 func newRefs() refs { return refs{to: map[string]meaning{}, from: map[string][]string{}} }
 
-// learn ties a reference to an id. An inventory is no reason to change what is known (fresh is false): it shows under which reference
+// learn ties a reference to an id, of a kind that may be anyKind. An inventory is no reason to change what is known (fresh is false): it shows under which reference
 // the first instance of an id was started, perhaps long ago.
-func (s *State) learn(kind Kind, kindKnown bool, ref, id string, fresh bool, eff *Effect) {
+func (s *State) learn(kind Kind, ref, id string, fresh bool, eff *Effect) {
 	if ref = NormaliseRef(ref); ref == "" || id == "" {
 		return
-	}
-	if !kindKnown {
-		kind = anyKind
 	}
 	old, known := s.refs.to[ref]
 	switch {
@@ -55,21 +52,25 @@ func (s *State) learn(kind Kind, kindKnown bool, ref, id string, fresh bool, eff
 		s.dropped++
 		return
 	}
-	ref, id = strings.Clone(ref), strings.Clone(id)
-	if known {
-		left := slices.DeleteFunc(slices.Clone(s.refs.from[old.id]), func(r string) bool { return r == ref })
-		if s.refs.from[old.id] = left; len(left) == 0 {
-			delete(s.refs.from, old.id)
-		}
-	}
-	s.refs.to[ref] = meaning{id, kind}
-	all := s.refs.from[id]
-	i, _ := slices.BinarySearch(all, ref)
-	s.refs.from[id] = slices.Insert(slices.Clone(all), i, ref)
+	s.refs.tie(strings.Clone(ref), meaning{strings.Clone(id), kind})
 	eff.Changed = true
 	if eff.Ref == "" || ref < eff.Ref {
 		eff.Ref = ref
 	}
+}
+
+// tie replaces what a reference leads to.
+func (r *refs) tie(ref string, to meaning) {
+	if old, known := r.to[ref]; known {
+		left := slices.DeleteFunc(slices.Clone(r.from[old.id]), func(other string) bool { return other == ref })
+		if r.from[old.id] = left; len(left) == 0 {
+			delete(r.from, old.id)
+		}
+	}
+	r.to[ref] = to
+	all := r.from[to.id]
+	i, _ := slices.BinarySearch(all, ref)
+	r.from[to.id] = slices.Insert(slices.Clone(all), i, ref)
 }
 
 // Resolve is the id that a reference leads to, as far as the lattice has told: by a RefLearned, by what started, by an inventory.

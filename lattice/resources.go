@@ -8,42 +8,48 @@ import (
 
 // applyContents folds the events that tell of one key on one host.
 func (s *State) applyContents(ev Event, now time.Duration, eff *Effect) {
+	host, known := about(ev)
+	if _, stopped := ev.(Stopped); stopped && s.hosts[host] == nil && !s.Dead(host) {
+		return // a host that stops may go on to list what stopped with it: that brings nobody to life
+	}
+	if !known {
+		return
+	}
+	h := s.alive(host, now, eff)
+	if h == nil {
+		return
+	}
 	switch ev := ev.(type) {
 	case Scaled:
-		if ev.Key.ID == "" {
-			return
-		}
-		if h := s.alive(ev.Host, now, eff); h != nil {
-			s.scaled(h, ev, now, eff)
-		}
+		s.scaled(h, ev, now, eff)
 	case Started:
-		if ev.Key.ID == "" {
-			return
-		}
-		if h := s.alive(ev.Host, now, eff); h != nil {
-			s.started(h, ev, now, eff)
-		}
+		s.started(h, ev, now, eff)
 	case Stopped:
-		// A host that stops may go on to list what stopped with it: that brings nobody to life.
-		if h := s.hosts[ev.Host]; ev.Key.ID == "" || h == nil && !s.Dead(ev.Host) {
-			return
-		}
-		if h := s.alive(ev.Host, now, eff); h != nil {
-			s.endedInstance(h, ev, now, eff)
-		}
-	case StartFailed:
-		h := s.alive(ev.Host, now, eff)
-		if h != nil && ev.SameKey != "" {
-			s.learn(ev.Key.Kind, true, ev.Ref, ev.SameKey, true, eff)
-		}
+		s.endedInstance(h, ev, now, eff)
 	case Health:
-		if ev.Key.ID == "" {
-			return
-		}
-		if h := s.alive(ev.Host, now, eff); h != nil {
-			s.health(h, ev, now, eff)
+		s.health(h, ev, now, eff)
+	case StartFailed:
+		if ev.SameKey != "" {
+			s.learn(ev.Key.Kind, ev.Ref, ev.SameKey, true, eff)
 		}
 	}
+}
+
+// about is the host that an event tells of, and whether it names what it must name: a failed start may name a reference only.
+func about(ev Event) (host HostID, ok bool) {
+	switch ev := ev.(type) {
+	case Scaled:
+		return ev.Host, ev.Key.ID != ""
+	case Started:
+		return ev.Host, ev.Key.ID != ""
+	case Stopped:
+		return ev.Host, ev.Key.ID != ""
+	case Health:
+		return ev.Host, ev.Key.ID != ""
+	case StartFailed:
+		return ev.Host, true
+	}
+	return "", false
 }
 
 // scaled makes the count what the host says. A count of zero removes the item, but an update in place ends with a misleading zero of
@@ -60,7 +66,7 @@ func (s *State) scaled(h *Host, ev Scaled, now time.Duration, eff *Effect) {
 		s.doubt(h, now, eff)
 		return
 	}
-	if _, ok := s.put(h, ev.Key, ev.Ref, groups, eff); !ok {
+	if !s.put(h, ev.Key, ev.Ref, groups, eff) {
 		s.lost(h, now, eff)
 		return
 	}
@@ -84,7 +90,7 @@ func (s *State) started(h *Host, ev Started, now time.Duration, eff *Effect) {
 		one.Instances = []string{strings.Clone(ev.Instance)}
 	}
 	groups := []Group{one}
-	sure := true
+	var sure bool
 	switch {
 	case it == nil:
 		sure = ev.Instance != "" || ev.Key.Kind == Provider
@@ -100,13 +106,13 @@ func (s *State) started(h *Host, ev Started, now time.Duration, eff *Effect) {
 		s.lost(h, now, eff)
 		return
 	}
-	if _, ok := s.put(h, ev.Key, ev.Ref, groups, eff); !ok {
+	if !s.put(h, ev.Key, ev.Ref, groups, eff) {
 		s.lost(h, now, eff)
 		return
 	}
 	s.ended(h, ev.Key, now)
 	if h.Dialect != V1 {
-		s.learn(ev.Key.Kind, true, ev.Ref, ev.Key.ID, true, eff)
+		s.learn(ev.Key.Kind, ev.Ref, ev.Key.ID, true, eff)
 	}
 	if !sure {
 		s.doubt(h, now, eff)
@@ -152,7 +158,7 @@ func (s *State) without(h *Host, it *Item, id string, now time.Duration, eff *Ef
 	k, ref := it.Key, it.Ref
 	if len(groups) == 0 {
 		s.drop(h, k, eff)
-	} else if _, ok := s.put(h, k, ref, groups, eff); !ok {
+	} else if !s.put(h, k, ref, groups, eff) {
 		s.lost(h, now, eff)
 		return
 	}

@@ -2,6 +2,7 @@ package lattice
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -293,6 +294,13 @@ func TestBoundsDropAndCount(t *testing.T) {
 				t.Errorf("dropped %d, %d items:\n%s", s.Dropped(), items, s)
 			}
 		})
+	}
+}
+
+func TestCountsBeyondAnyHostDoNotOverflow(t *testing.T) {
+	s, _ := folded(step{0, Inventory{Host: n1, Resources: []Resource{runs(web, []Group{{shop, math.MaxInt, nil}, {blog, math.MaxInt, nil}, {nil, math.MinInt, nil}})}}})
+	if h := s.Host(n1); int64(h.Load) != 2*maxCount || int64(h.Item(web).Count()) != 2*maxCount || h.Item(web).CountOf("") != 0 {
+		t.Errorf("load %d, %+v", h.Load, h.Items())
 	}
 }
 
