@@ -70,6 +70,7 @@ func Cases() []Case {
 		{"wishes", wishes},
 		{"run records", runs},
 		{"leases", leases},
+		{"ownership passes on by leases", ownership},
 	}
 }
 
