@@ -41,7 +41,7 @@ func versionsInOrder(t *testing.T, b Backend) {
 	}
 	m.Versions = slices.Delete(m.Versions, 1, 2)
 	m.Deployed = ""
-	rev = mustPut(t, b.Store, "default", m, rev)
+	mustPut(t, b.Store, "default", m, rev)
 	got, _ := mustGet(t, b.Again(), "default", "shop")
 	same(t, "the order without one version", m, got)
 	models, err := b.Store.Models(t.Context(), "default")
