@@ -160,7 +160,7 @@ type record chan engine.Input
 func (r record) sink(in engine.Input) { r <- in }
 
 func TestOnARealServerInVirtualTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	natstest.Bubble(t, func(t *testing.T) {
 		srv := natstest.InProcess(t)
 		nc, hosts := natstest.Connect(t, srv), natstest.Connect(t, srv)
 		began := time.Now()

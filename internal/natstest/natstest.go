@@ -13,7 +13,9 @@ package natstest
 
 import (
 	"os"
+	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -34,6 +36,22 @@ type Option func(*server.Options)
 func Main(m *testing.M) {
 	ats.Register()
 	os.Exit(m.Run())
+}
+
+// Bubble runs f in the virtual time of testing/synctest, one bubble after another in one process.
+//
+// The NATS client keeps timers in a pool of the process. A timer that was made in a bubble and is used outside of it, or in the
+// next one, ends the test binary; so the pool is emptied when the bubble is left. A package that uses Bubble must not run
+// tests in parallel.
+func Bubble(t *testing.T, f func(*testing.T)) {
+	t.Helper()
+	empty := func() {
+		runtime.GC() // a pool gives up its contents over two collections
+		runtime.GC()
+	}
+	empty()
+	defer empty()
+	synctest.Test(t, f)
 }
 
 // Start runs a server with JetStream on a free port of 127.0.0.1, storing in a directory that goes with the test.

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/wadm-go/wadm/internal/engine"
+	"github.com/wadm-go/wadm/internal/kvstore"
 	"github.com/wadm-go/wadm/internal/ledger"
 	"github.com/wadm-go/wadm/internal/store"
 	"github.com/wadm-go/wadm/lattice"
@@ -37,18 +38,21 @@ type Config struct {
 	// Open makes the stores on the connection.
 	Open func(ctx context.Context, nc *nats.Conn) (Stores, error)
 
-	ID       string                      // of this process and no other, also not of its next start [random]
-	Lattices []string                    // owned even while nothing is stored for them [default]
-	Dialect  lattice.Dialect             // of all lattices; Auto finds out
-	Prefix   string                      // of the hosts' control subjects [theirs]
-	Lease    store.LeaseRules            // its ID is ignored
-	Settings engine.Settings             // [engine.Defaults]
-	Log      *slog.Logger                // [slog.Default]
-	Streams  bool                        // make wadm_status and wadm_events where they are missing
-	Relist   time.Duration               // how often the stores are asked for new lattices [10 s]
-	Drain    time.Duration               // how long a clean stop waits for what is under way [5 s]
-	Ready    func(*nats.Conn)            // called once the API answers
-	Machine  func(engine.Config) Machine // [engine.New]
+	ID            string                      // of this process and no other, also not of its next start [random]
+	Lattices      []string                    // owned even while nothing is stored for them [default]
+	Dialect       lattice.Dialect             // of all lattices; Auto finds out
+	Prefix        string                      // of the hosts' control subjects [theirs]
+	Lease         store.LeaseRules            // its ID is ignored
+	Settings      engine.Settings             // [engine.Defaults]
+	Log           *slog.Logger                // [slog.Default]
+	Domain        string                      // of JetStream [the server's own]
+	OnError       func(error)                 // asynchronous errors of the connection, for a store that looks out for refusals
+	StreamOptions kvstore.StreamOptions       // of missing streams
+	Streams       bool                        // make wadm_status and wadm_events where they are missing
+	Relist        time.Duration               // how often the stores are asked for new lattices [10 s]
+	Drain         time.Duration               // how long a clean stop waits for what is under way [5 s]
+	Ready         func(*nats.Conn)            // called once the API answers
+	Machine       func(engine.Config) Machine // [engine.New]
 }
 
 func (c Config) withDefaults() Config {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime"
 	"strings"
 	"sync"
@@ -14,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/wadm-go/wadm/wadmapi"
+	"github.com/wadm-go/wadm/internal/kvstore"
 )
 
 // connect opens the connection of the process. At start a server must be there; later the client tries again for ever.
@@ -97,6 +96,9 @@ func (p *process) trouble(sub *nats.Subscription, err error) {
 	told := p.troubles.said[text]
 	p.troubles.said[text] = true
 	p.troubles.mu.Unlock()
+	if p.cfg.OnError != nil {
+		p.cfg.OnError(err)
+	}
 	if told {
 		return
 	}
@@ -107,29 +109,31 @@ func (p *process) trouble(sub *nats.Subscription, err error) {
 	p.log.Warn("NATS reports", "error", text)
 }
 
-// ensureStreams makes the streams of statuses and events where they are missing. Nothing stops without them: the owners tell all the
-// same, only nobody keeps it.
-func ensureStreams(ctx context.Context, nc *nats.Conn, log *slog.Logger) {
-	js, err := jetstream.New(nc)
-	if err != nil {
-		log.Warn("no JetStream, statuses and events are not kept", "error", err)
+// ensureStreams makes the streams of statuses and events where they are missing, also again: somebody may take them away. Nothing stops
+// without them: the owners tell all the same, only nobody keeps it. Said once per change.
+func (p *process) ensureStreams(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.Relist)
+	defer cancel()
+	js, err := p.jetStream()
+	if err == nil {
+		err = kvstore.EnsureStreams(ctx, js, p.cfg.StreamOptions)
+	}
+	if ctx.Err() != nil && p.stopping() {
 		return
 	}
-	for _, want := range []jetstream.StreamConfig{
-		{Name: wadmapi.StatusStream, Subjects: []string{wadmapi.StatusPrefix + ".*.*"}, MaxMsgsPerSubject: 10, AllowDirect: true,
-			Description: "last statuses of each application"},
-		{Name: wadmapi.EventStream, Subjects: []string{wadmapi.EventPrefix + ".*.>"}, MaxAge: 70 * time.Second, Duplicates: 70 * time.Second,
-			Description: "events of wadm"},
-	} {
-		tctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		_, err := js.Stream(tctx, want.Name)
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			_, err = js.CreateStream(tctx, want)
-		}
-		cancel()
-		if err != nil {
-			log.Warn("a stream is missing and cannot be made; allow $JS.API.STREAM.INFO and $JS.API.STREAM.CREATE for it, or make it by hand",
-				"stream", want.Name, "subjects", want.Subjects, "error", err)
+	if said := err != nil; said != p.streamless {
+		p.streamless = said
+		if said {
+			p.log.Warn("statuses and events are not kept", "error", err)
+		} else {
+			p.log.Info("statuses and events are kept again")
 		}
 	}
+}
+
+func (p *process) jetStream() (jetstream.JetStream, error) {
+	if p.cfg.Domain != "" {
+		return jetstream.NewWithDomain(p.nc, p.cfg.Domain)
+	}
+	return jetstream.New(p.nc)
 }

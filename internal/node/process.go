@@ -29,6 +29,8 @@ type process struct {
 	api      *api.Service
 	troubles troubles
 
+	streamless bool // the streams could not be made; of serve's goroutine
+
 	ctx     context.Context // of the tenures; ends before the connection does
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -71,11 +73,12 @@ func (p *process) start(ctx context.Context) error {
 		return fmt.Errorf("opening the store: %w", err)
 	}
 	if p.cfg.Streams {
-		ensureStreams(ctx, p.nc, p.log)
+		p.ensureStreams(ctx)
 	}
-	if err := p.statuses.follow(ctx, p.nc, p.log); err != nil {
+	if err := p.statuses.follow(p.nc); err != nil {
 		return err
 	}
+	p.loadStatuses(ctx)
 	if _, err := p.nc.Subscribe(wadmapi.EventSubject("*", wadmapi.EventManifestPublished), p.published); err != nil {
 		return fmt.Errorf("listening to manifest events: %w", err)
 	}
@@ -109,6 +112,9 @@ func (p *process) serve(ctx context.Context) {
 			return
 		case <-again.C:
 			p.relist(ctx)
+			if p.cfg.Streams {
+				p.ensureStreams(ctx)
+			}
 		}
 	}
 }
@@ -130,6 +136,17 @@ func (p *process) close() error {
 	p.nc.Close()
 	p.log.Info("stopped")
 	return err
+}
+
+// loadStatuses reads what was told before this process listened. A store that is no NATS, or a NATS without JetStream, keeps nothing.
+func (p *process) loadStatuses(ctx context.Context) {
+	js, err := p.jetStream()
+	if err == nil {
+		err = p.statuses.load(ctx, js)
+	}
+	if err != nil {
+		p.log.Warn("the last statuses cannot be read, so they are unknown until they are told again", "stream", wadmapi.StatusStream, "error", err)
+	}
 }
 
 func (p *process) stopping() bool {

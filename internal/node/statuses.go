@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"strings"
 	"sync"
@@ -50,25 +49,18 @@ func newStatuses(c clock) *statuses {
 	return &statuses{clock: c, of: make(map[string]map[string]told), leases: make(map[string]*seenLease)}
 }
 
-// follow listens to what is told from now on and reads what was told before.
-func (s *statuses) follow(ctx context.Context, nc *nats.Conn, log *slog.Logger) error {
+// follow listens to what is told from now on.
+func (s *statuses) follow(nc *nats.Conn) error {
 	sub, err := nc.Subscribe(wadmapi.StatusPrefix+".*.*", func(m *nats.Msg) { s.take(m.Subject, m.Data, time.Now(), false) })
 	if err != nil {
 		return fmt.Errorf("listening to statuses: %w", err)
 	}
 	s.sub = sub
-	if err := s.load(ctx, nc); err != nil {
-		log.Warn("the last statuses cannot be read, so they are unknown until they are told again", "stream", wadmapi.StatusStream, "error", err)
-	}
 	return nil
 }
 
 // load reads the last status of each application from the stream, where there is one.
-func (s *statuses) load(ctx context.Context, nc *nats.Conn) error {
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return fmt.Errorf("using JetStream: %w", err)
-	}
+func (s *statuses) load(ctx context.Context, js jetstream.JetStream) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	consumer, err := js.OrderedConsumer(ctx, wadmapi.StatusStream, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy})
@@ -195,7 +187,7 @@ func (s *statuses) ownerless(lattice string) string {
 	return ""
 }
 
-// Owned tells in words why a lattice has no owner, or "".
+// noOwner tells in words why a lattice has no owner, or "".
 func (s *statuses) noOwner(lattice string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

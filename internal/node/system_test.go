@@ -2,9 +2,9 @@ package node
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/wadm-go/wadm/internal/natstest"
 	"github.com/wadm-go/wadm/wasmbus"
 )
 
@@ -18,7 +18,7 @@ func TestDeployAndUndeploy(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			natstest.Bubble(t, func(t *testing.T) {
 				w := newWorld(t, tt.dialect, 3)
 				w.start()
 				w.deploy("default", tt.manifest)
