@@ -1,0 +1,273 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/wadm-go/wadm/client"
+	"github.com/wadm-go/wadm/oam"
+	"github.com/wadm-go/wadm/wadmapi"
+)
+
+const (
+	// patience is how long an application may be failed, without anything getting better, before a wait gives up.
+	patience = 15 * time.Second
+	// lookEvery is how often the server is asked at most, beside the statuses that it tells by itself.
+	lookEvery = 100 * time.Millisecond
+)
+
+// Moment is what a follower sees of an application.
+type Moment struct {
+	View
+	Elapsed time.Duration         // since the beginning
+	Took    map[int]time.Duration // by index of the part: until it was first done
+	Doing   []string              // what is under way on which host
+}
+
+// Follower watches one application.
+type Follower struct {
+	Conn     *nats.Conn
+	Client   *client.Client
+	Manifest *oam.Manifest
+	Version  string       // that is to be deployed; empty for undeploy
+	Began    time.Time    // from when times are counted
+	Show     func(Moment) // called with each change; may be nil
+
+	hosts   []wadmapi.Host
+	mute    bool // the server does not tell of hosts
+	took    map[int]time.Duration
+	doing   []activity
+	last    string // what Show was called with, as text
+	cause   string // the last one seen since something got better
+	failing time.Time
+	best    int
+}
+
+// activity is a command that was sent and whose effect was not seen yet.
+type activity struct {
+	wadmapi.CommandEvent
+	since time.Time
+}
+
+// UntilDeployed waits until the application runs as the manifest says. Errors: "not deployed" with the first real cause, when it is failed for
+// long or still failed when ctx ends; "time-out" when ctx ends and nothing says why.
+func (f *Follower) UntilDeployed(ctx context.Context) (Moment, error) {
+	return f.until(ctx, func(m *Moment) (bool, error) {
+		if m.Status.Type == wadmapi.StatusDeployed && (m.Version == f.Version || m.Version == "") {
+			return true, nil
+		}
+		f.judge(m)
+		if !f.failing.IsZero() && time.Since(f.failing) > patience {
+			return false, f.notDeployed()
+		}
+		return false, nil
+	})
+}
+
+// UntilGone waits until nothing of the application is left.
+func (f *Follower) UntilGone(ctx context.Context) (Moment, error) {
+	return f.until(ctx, func(m *Moment) (bool, error) {
+		return m.Status.Type == wadmapi.StatusUndeployed && !f.anyLeft(), nil
+	})
+}
+
+func (f *Follower) anyLeft() bool {
+	for _, h := range f.hosts {
+		for _, r := range h.Runs {
+			if r.App == f.Manifest.Metadata.Name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// judge remembers why the application is not deployed. A retry in between makes it "reconciling" for a moment; only progress forgets.
+func (f *Follower) judge(m *Moment) {
+	have, _ := m.progress()
+	if have > f.best {
+		f.best, f.failing, f.cause = have, time.Time{}, ""
+	}
+	if m.Status.Type != wadmapi.StatusFailed && m.Status.Type != wadmapi.StatusUnhealthy {
+		return
+	}
+	if f.failing.IsZero() {
+		f.failing = time.Now()
+	}
+	f.cause = firstCause(&m.View)
+}
+
+// firstCause is the message of the first part that failed, with its name.
+func firstCause(v *View) string {
+	for i := range v.Parts {
+		if p := &v.Parts[i]; p.Status == wadmapi.StatusFailed || p.Status == wadmapi.StatusUnhealthy {
+			return p.Name + ": " + p.Message
+		}
+	}
+	return v.Status.Message
+}
+
+func (f *Follower) notDeployed() error {
+	return WithCode(ExitNotDeployed, fmt.Errorf("failed after %s: %s", roughly(time.Since(f.Began)), f.cause))
+}
+
+// until looks again and again until done says so or ctx ends.
+func (f *Follower) until(ctx context.Context, done func(*Moment) (bool, error)) (Moment, error) {
+	f.took = map[int]time.Duration{}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	statuses, err := f.Client.SubscribeStatus(watching, f.Manifest.Metadata.Name)
+	if err != nil {
+		return Moment{}, err
+	}
+	events := make(chan *nats.Msg, 256)
+	sub, err := f.Conn.ChanSubscribe(wadmapi.EventSubject(f.Client.Lattice(), wadmapi.EventCommandSent), events)
+	if err != nil {
+		return Moment{}, fmt.Errorf("listening to events: %w", err)
+	}
+	defer sub.Unsubscribe() //nolint:errcheck // fails only with the connection
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var m Moment
+	for {
+		asked := time.Now()
+		if m, err = f.see(ctx, events); err == nil {
+			var ok bool
+			if ok, err = done(&m); ok || err != nil {
+				f.show(m)
+				return m, err
+			}
+			f.show(m)
+		} else if ctx.Err() == nil && Code(err) != ExitTimeout {
+			return m, err
+		}
+		timer.Reset(max(lookEvery, 5*time.Since(asked))) // a big lattice is not asked all the time
+		select {
+		case <-ctx.Done():
+			return m, f.late(ctx)
+		case <-statuses:
+		case <-timer.C:
+		}
+	}
+}
+
+// late is the error of a wait whose time is over.
+func (f *Follower) late(ctx context.Context) error {
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return WithCode(ExitFailed, errors.New("interrupted"))
+	}
+	if f.cause != "" {
+		return f.notDeployed()
+	}
+	return WithCode(ExitTimeout, fmt.Errorf("timed out after %s", roughly(time.Since(f.Began))))
+}
+
+// see asks the server once.
+func (f *Follower) see(ctx context.Context, events <-chan *nats.Msg) (Moment, error) {
+	s, err := f.Client.Status(ctx, f.Manifest.Metadata.Name)
+	if err != nil {
+		return Moment{}, err
+	}
+	if !f.mute {
+		hosts, err := f.Client.Hosts(ctx)
+		var refused *client.Error
+		switch {
+		case err == nil:
+			f.hosts = hosts
+		case errors.As(err, &refused):
+			f.mute = strings.HasPrefix(refused.Message, "Unsupported") // an older server; else nobody owns the lattice at this moment
+		default:
+			return Moment{}, err
+		}
+	}
+	m := Moment{View: look(f.Manifest, s, f.hosts), Elapsed: time.Since(f.Began), Took: f.took}
+	for i := range m.Parts {
+		if _, ok := f.took[i]; !ok && m.Parts[i].Want > 0 && m.Parts[i].Have >= m.Parts[i].Want {
+			f.took[i] = m.Elapsed
+		}
+	}
+	f.listen(events)
+	f.settle(&m)
+	return m, nil
+}
+
+// listen takes in the commands that were sent meanwhile.
+func (f *Follower) listen(events <-chan *nats.Msg) {
+	for {
+		select {
+		case msg := <-events:
+			var ev wadmapi.Event
+			var c wadmapi.CommandEvent
+			if json.Unmarshal(msg.Data, &ev) != nil || json.Unmarshal(ev.Data, &c) != nil || c.App != f.Manifest.Metadata.Name || c.Host == "" {
+				continue
+			}
+			f.doing = slices.DeleteFunc(f.doing, func(a activity) bool { return a.Host == c.Host && a.Component == c.Component })
+			f.doing = append(f.doing, activity{c, time.Now()})
+		default:
+			return
+		}
+	}
+}
+
+// settle drops what has taken effect, and words the rest.
+func (f *Follower) settle(m *Moment) {
+	names := map[string]string{}
+	for i := range f.hosts {
+		names[f.hosts[i].ID] = hostName(&f.hosts[i])
+	}
+	f.doing = slices.DeleteFunc(f.doing, func(a activity) bool {
+		if a.Action != "scale" {
+			return time.Since(a.since) > 2*time.Second // nothing counts it
+		}
+		_, known := names[a.Host]
+		return !known || countOn(m, a.Component, names[a.Host]) == a.To
+	})
+	for _, a := range f.doing {
+		what := a.Action
+		switch {
+		case a.Action == "scale" && a.To > a.From:
+			what = fmt.Sprintf("starting %d → %d", a.From, a.To)
+		case a.Action == "scale":
+			what = fmt.Sprintf("stopping %d → %d", a.From, a.To)
+		case a.Action == "update":
+			what = "changing its image"
+		}
+		if waited := time.Since(a.since); waited > time.Second {
+			what += fmt.Sprintf(" (%d s)", int(waited.Seconds()))
+		}
+		m.Doing = append(m.Doing, fmt.Sprintf("%s on %s: %s", a.Component, names[a.Host], what))
+	}
+}
+
+func countOn(m *Moment, component, host string) int {
+	for _, p := range m.Parts {
+		if p.Name != component || p.Kind == "link" || p.Kind == "config" {
+			continue
+		}
+		for _, w := range p.Where {
+			if w.Host == host {
+				return w.Count
+			}
+		}
+	}
+	return 0
+}
+
+// show calls Show when something has changed. A terminal counts seconds, so Doing counts too.
+func (f *Follower) show(m Moment) {
+	if f.Show == nil {
+		return
+	}
+	text := fmt.Sprint(m.View, m.Doing)
+	if text != f.last {
+		f.last = text
+		f.Show(m)
+	}
+}

@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/spf13/pflag"
+)
+
+// Login says which NATS server is meant and as whom to go there. The server and every client command have the same flags for it.
+type Login struct {
+	Server string // URL, or host:port; empty = not said
+	Seed   string // text or file
+	JWT    string // text or file
+	Creds  string // file
+	CA     string // file; requires TLS
+}
+
+// Flags adds the flags of a login. short gives --nats-server its one letter.
+func (l *Login) Flags(fs *pflag.FlagSet) {
+	fs.StringVarP(&l.Server, "nats-server", "s", "", "NATS server, host:port or URL (default 127.0.0.1:4222)")
+	fs.StringVar(&l.Seed, "nats-seed", "", "nkey seed of the NATS user, or a file that holds it; needs --nats-jwt")
+	fs.StringVar(&l.JWT, "nats-jwt", "", "JWT of the NATS user, or a file that holds it; needs --nats-seed")
+	fs.StringVar(&l.Creds, "nats-creds-file", "", "credentials file of the NATS user")
+	fs.StringVar(&l.CA, "nats-tls-ca-file", "", "certificates to trust; requires TLS")
+}
+
+// LoginEnv are the environment variables for the flags of a login, as the server of 0.21.1 names them.
+var LoginEnv = []EnvVar{
+	{"nats-server", []string{"WADM_NATS_SERVER"}},
+	{"nats-seed", []string{"WADM_NATS_NKEY"}},
+	{"nats-jwt", []string{"WADM_NATS_JWT"}},
+	{"nats-creds-file", []string{"WADM_NATS_CREDS_FILE"}},
+	{"nats-tls-ca-file", []string{"WADM_NATS_TLS_CA_FILE"}},
+}
+
+// DefaultServer is where NATS is looked for when nobody says.
+const DefaultServer = "127.0.0.1:4222"
+
+// URL is the server as the NATS client takes it. A user and password in it count only when there is no other credential.
+func (l *Login) URL() string {
+	s := l.Server
+	if s == "" {
+		s = DefaultServer
+	}
+	if !strings.Contains(s, "://") {
+		s = "nats://" + s
+	}
+	if u, err := url.Parse(s); err == nil && u.User != nil && (l.Seed != "" || l.JWT != "" || l.Creds != "") {
+		u.User = nil
+		s = u.String()
+	}
+	return s
+}
+
+// Place is the server for messages, without credentials.
+func (l *Login) Place() string {
+	s := l.URL()
+	if u, err := url.Parse(s); err == nil && u.User != nil {
+		u.User = nil
+		return u.String()
+	}
+	return s
+}
+
+// Options are the NATS options of the login. Errors are mistakes of whoever called the program: a pair that is not one, a file that is not
+// there.
+func (l *Login) Options() ([]nats.Option, error) {
+	if (l.Seed == "") != (l.JWT == "") {
+		return nil, Usagef("--nats-seed and --nats-jwt go together: one of them is missing")
+	}
+	if l.Creds != "" && l.JWT != "" {
+		return nil, Usagef("--nats-creds-file stands for --nats-seed and --nats-jwt: give the file or the two")
+	}
+	var opts []nats.Option
+	for _, file := range []string{l.Creds, l.CA} {
+		if file == "" {
+			continue
+		}
+		if _, err := os.Stat(file); err != nil {
+			return nil, Usagef("reading the credentials: %v", err)
+		}
+	}
+	if l.Creds != "" {
+		opts = append(opts, nats.UserCredentials(l.Creds))
+	}
+	if l.JWT != "" {
+		seed, err := literal(l.Seed, func(s string) bool { return len(s) == 58 && s[0] == 'S' })
+		if err != nil {
+			return nil, Usagef("reading the seed: %v", err)
+		}
+		jwt, err := literal(l.JWT, func(s string) bool { return strings.Count(s, ".") == 2 && !strings.ContainsAny(s, `/\`) })
+		if err != nil {
+			return nil, Usagef("reading the JWT: %v", err)
+		}
+		opts = append(opts, nats.UserJWTAndSeed(jwt, seed))
+	}
+	if l.CA != "" {
+		opts = append(opts, nats.RootCAs(l.CA))
+	}
+	return opts, nil
+}
+
+// literal is the text itself if it looks like what it should be, else the content of the file of that name. The error never shows the text:
+// it may be a secret with a slip in it.
+func literal(text string, looks func(string) bool) (string, error) {
+	if looks(text) {
+		return text, nil
+	}
+	content, err := os.ReadFile(text)
+	if err != nil {
+		return "", errors.New("it is neither the thing itself nor a file that can be read")
+	}
+	return strings.TrimSpace(string(content)), nil
+}
+
+// Dial opens a connection that a command uses and throws away: it tries once and does not reconnect. Errors stand for "unreachable".
+func (l *Login) Dial(timeout time.Duration) (*nats.Conn, error) {
+	opts, err := l.Options()
+	if err != nil {
+		return nil, err
+	}
+	dialer := &rememberingDialer{Dialer: net.Dialer{Timeout: timeout}}
+	nc, err := nats.Connect(l.URL(), append(opts, nats.Name("wadm cli"), nats.Timeout(timeout), nats.NoReconnect(), nats.SetCustomDialer(dialer),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))...) // a refused permission shows where the answer is missing
+	if err != nil {
+		return nil, WithCode(ExitUnreachable, fmt.Errorf("connecting to NATS at %s: %w", l.Place(), dialer.cause(err)))
+	}
+	return nc, nil
+}
+
+// rememberingDialer keeps the last error of the network: the NATS client hides it behind "no servers available".
+type rememberingDialer struct {
+	net.Dialer
+
+	mu   sync.Mutex
+	last error
+}
+
+// Dial implements nats.CustomDialer.
+func (d *rememberingDialer) Dial(network, address string) (net.Conn, error) {
+	c, err := d.Dialer.Dial(network, address)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.last = err
+	return c, err
+}
+
+func (d *rememberingDialer) cause(err error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.last == nil || !errors.Is(err, nats.ErrNoServers) {
+		return err
+	}
+	return Refused(d.last)
+}
+
+// Refused words a refused connection as the older programs do: their users and tests look for it. Other errors stay as they are.
+func Refused(err error) error {
+	var errno syscall.Errno
+	if runtime.GOOS != "windows" && errors.As(err, &errno) && errno == syscall.ECONNREFUSED {
+		return fmt.Errorf("Connection refused (os error %d)", int(errno)) //nolint:revive,staticcheck // the text is matched by clients
+	}
+	return err
+}
