@@ -177,6 +177,9 @@ func (b *Bus) RunUntil(t time.Duration) {
 	for b.Next() <= t && b.Step() {
 	}
 	b.now = max(b.now, t)
+	for _, c := range b.clusters { // so that what is done to a host now happens now, not when the last thing happened to it
+		b.publishAll(c.Advance(b.now))
+	}
 }
 
 func (b *Bus) publishAll(out []Msg) {

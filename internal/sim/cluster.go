@@ -34,6 +34,8 @@ type Cluster struct {
 	otp otpData
 
 	journal []Command
+
+	onEvent func(*host, any) // for tests: each event at the moment when it is made
 }
 
 // Command is one command that a host took up: questions (pings, inventories, link.get, …) are not in the journal.

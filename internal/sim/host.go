@@ -123,7 +123,7 @@ func (h *host) scaled(d time.Duration) time.Duration { return time.Duration(floa
 
 func (h *host) uptime() uint64 { return uint64((h.c.now - h.started) / time.Second) }
 
-func (h *host) wall() time.Time { return h.c.opts.Base.Add(h.c.now) }
+func (h *host) wall() time.Time { return h.c.opts.Base.Add(h.c.now + h.spec.Skew) }
 
 func (h *host) allLabels() map[string]string {
 	if h.labels != nil {
@@ -146,6 +146,9 @@ func (h *host) fits(constraints map[string]string) bool {
 
 // event publishes one event now. A source other than the id is what OTP hosts say of links; header is nil in most.
 func (h *host) event(data any, source string, header map[string][]string) {
+	if h.c.onEvent != nil {
+		h.c.onEvent(h, data)
+	}
 	if h.mute.Events > 0 && h.c.rng.Float64() < h.mute.Events {
 		return
 	}

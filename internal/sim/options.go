@@ -147,6 +147,7 @@ type HostSpec struct {
 	Switches *Switches         // nil = RealSwitches
 	Slow     float64           // 0 = 1
 	Builtins []string          // 1.x; nil = http-server, http-client, messaging-nats
+	Skew     time.Duration     // of its wall clock, which only events show
 	Latest   bool              // OTP: images tagged latest are allowed
 }
 

@@ -24,9 +24,10 @@ type otpHost struct {
 // actor is one instance.
 type actor struct {
 	id          string // instance id
-	key, ref    string
+	key         string
+	ref, code   string // what it was started from, and what runs in it since a live update
 	annotations wasmbus.OTPAnnotations
-	img         Image // of the code that runs, which a live update changes
+	img         Image // of the code
 }
 
 // process is one provider process.

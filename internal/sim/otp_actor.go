@@ -16,15 +16,19 @@ const (
 	stormWindow   = 5 * time.Second
 	stormCrashes  = 4 // so many crashes within stormWindow take the supervisor down
 	updating      = 50 * time.Millisecond
+
+	// maxLaunch is how many instances one command starts at most. A real host would try a billion, and die of it.
+	maxLaunch = 10_000
 )
 
 // launchActor answers la, then fetches and starts (lattice-protocol B3, D3).
 func (h *host) launchActor(m Msg, r wasmbus.OTPLaunchActor) {
 	h.ack(m, "")
-	count := r.Count
+	count := max(r.Count, -maxLaunch)
 	if count < 1 {
 		count = 2 - count // the loop of the host runs downwards: 0 starts two, -1 three
 	}
+	count = min(count, maxLaunch)
 	h.startActors(r.ActorRef, r.Annotations, count, true)
 }
 
@@ -106,7 +110,7 @@ func (h *host) stored(ref string) { delete(h.otp.writing, ref) }
 
 // newActor makes one instance and tells of it.
 func (h *host) newActor(ref string, annotations wasmbus.OTPAnnotations, img Image) *actor {
-	a := &actor{id: uuid(h.c.rng), key: img.Key, ref: ref, annotations: maps.Clone(annotations), img: img}
+	a := &actor{id: uuid(h.c.rng), key: img.Key, ref: ref, code: ref, annotations: maps.Clone(annotations), img: img}
 	api := json.RawMessage(fmt.Sprint(img.APIVersion))
 	if h.version.from(62, 0) {
 		api = json.RawMessage(`"n/a"`)
@@ -212,7 +216,7 @@ func (h *host) scaleActor(m Msg, r wasmbus.OTPScale) {
 	}
 	switch {
 	case r.Count > running && ref != "":
-		h.startActors(ref, nil, r.Count-running, false)
+		h.startActors(ref, nil, min(r.Count-running, maxLaunch), false)
 	case r.Count < running:
 		h.stopInstances(r.ActorID, nil, running-max(r.Count, 0))
 	}
@@ -239,7 +243,7 @@ func (h *host) updateActor(m Msg, r wasmbus.OTPUpdate) {
 		h.after(h.scaled(updating), func() {
 			for _, a := range h.otp.actors {
 				if a.key == img.Key {
-					a.img = img
+					a.img, a.code = img, r.NewActorRef
 					h.event(wasmbus.OTPActorUpdated{InstanceID: a.id, PublicKey: a.key, Revision: img.Revision}, h.id, header)
 				}
 			}

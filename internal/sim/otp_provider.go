@@ -49,6 +49,9 @@ func (h *host) launchProvider(m Msg, r wasmbus.OTPLaunchProvider) {
 			end()
 			return
 		}
+		if _, known := h.c.Registry.Images[r.ProviderRef]; !known && r.ContractID != "" {
+			img.Contract = r.ContractID // hosts ignore it, but an image that nobody described is what the caller takes it for
+		}
 		if reason == "" && img.Kind == KindComponent {
 			reason = `"numeric field was not a number: QUFZS0oy when getting cksum for "`
 		}

@@ -111,11 +111,11 @@ func (h *host) truth() HostTruth {
 	for _, a := range h.otp.actors {
 		notes := maps.Clone(orEmpty(a.annotations))
 		i := slices.IndexFunc(t.Components, func(o ComponentTruth) bool {
-			return o.ID == a.key && o.Ref == a.ref && maps.Equal(o.Annotations, notes)
+			return o.ID == a.key && o.Ref == a.code && o.Reported == a.ref && maps.Equal(o.Annotations, notes)
 		})
 		if i < 0 {
 			i = len(t.Components)
-			t.Components = append(t.Components, ComponentTruth{ID: a.key, Ref: a.ref, Reported: a.ref, Annotations: notes})
+			t.Components = append(t.Components, ComponentTruth{ID: a.key, Ref: a.code, Reported: a.ref, Annotations: notes})
 		}
 		t.Components[i].Count++
 		t.Components[i].Instances = append(t.Components[i].Instances, a.id)
