@@ -36,9 +36,10 @@ type Follower struct {
 	Conn     *nats.Conn
 	Client   *client.Client
 	Manifest *oam.Manifest
-	Version  string       // that is to be deployed; empty for undeploy
-	Began    time.Time    // from when times are counted
-	Show     func(Moment) // called with each change; may be nil
+	Version  string        // that is to be deployed; empty for undeploy
+	Began    time.Time     // from when times are counted
+	Every    time.Duration // how often the server is asked at most; 0 = 100 ms
+	Show     func(Moment)  // called with each change; may be nil
 
 	hosts   []wadmapi.Host
 	mute    bool // the server does not tell of hosts
@@ -121,6 +122,9 @@ func (f *Follower) notDeployed() error {
 // until looks again and again until done says so or ctx ends.
 func (f *Follower) until(ctx context.Context, done func(*Moment) (bool, error)) (Moment, error) {
 	f.took = map[int]time.Duration{}
+	if f.Every <= 0 {
+		f.Every = lookEvery
+	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	statuses, err := f.Client.SubscribeStatus(watching, f.Manifest.Metadata.Name)
@@ -148,7 +152,7 @@ func (f *Follower) until(ctx context.Context, done func(*Moment) (bool, error)) 
 		} else if ctx.Err() == nil && Code(err) != ExitTimeout {
 			return m, err
 		}
-		timer.Reset(max(lookEvery, 5*time.Since(asked))) // a big lattice is not asked all the time
+		timer.Reset(max(f.Every, 5*time.Since(asked))) // a big lattice is not asked all the time
 		select {
 		case <-ctx.Done():
 			return m, f.late(ctx)

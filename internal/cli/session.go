@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -196,3 +197,15 @@ func isTerminal(w any) bool {
 	f, ok := w.(interface{ Fd() uintptr })
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
+
+// Connect is for commands that speak to NATS themselves: settings resolved, connection open. The caller closes it.
+func (s *Settings) Connect(cmd *cobra.Command) (*nats.Conn, error) {
+	session, err := s.open(cmd)
+	if err != nil {
+		return nil, err
+	}
+	return session.nc, nil
+}
+
+// IsToken tells whether a text is one token of a subject.
+func IsToken(s string) bool { return s != "" && !strings.ContainsAny(s, ".*> \t\r\n") }

@@ -98,7 +98,7 @@ func setWith(t wadmapi.StatusType) int {
 
 // lookAt counts what the hosts run of one component.
 func lookAt(m *oam.Manifest, c *oam.Component, hosts []wadmapi.Host) Part {
-	p := Part{Kind: "component", Name: c.Name, Want: wanted(c, hosts), About: c.Properties.Image}
+	p := Part{Kind: "component", Name: c.Name, Want: wanted(m, c, hosts), About: c.Properties.Image}
 	if c.Type == oam.CapabilityKind {
 		p.Kind = "provider"
 	}
@@ -146,11 +146,11 @@ func bareReference(ref string) string {
 	return ref
 }
 
-// wanted is how many instances a component should have.
-func wanted(c *oam.Component, hosts []wadmapi.Host) int {
+// wanted is how many instances a component should have. Without a scaler only a provider of the 1.x form is started.
+func wanted(m *oam.Manifest, c *oam.Component, hosts []wadmapi.Host) int {
 	scaler, daemon := c.Scaler()
 	switch {
-	case scaler == nil && c.Type == oam.CapabilityKind:
+	case scaler == nil && c.Type == oam.CapabilityKind && m.Form() == oam.Form1x:
 		return 1
 	case scaler == nil:
 		return 0

@@ -30,12 +30,13 @@ var (
 	goClient = []string{"client"}
 	shells   = slices.Concat(stores, feed, control, goClient, []string{"internal/api", "internal/web", "internal/cli"})
 
+	samples  = []string{"examples"} // manifests as embedded bytes
 	running  = []string{"internal/node"}
 	command  = []string{"cmd"}
 	simulate = []string{"internal/sim"}
 	testOnly = []string{"internal/storetest", "internal/natstest", "internal/guard"}
 
-	everyone = slices.Concat(words, core, translate, contract, tongue, shells, running, command, simulate, testOnly)
+	everyone = slices.Concat(words, core, translate, contract, tongue, shells, samples, running, command, simulate, testOnly)
 )
 
 // edge forbids an import. A target is a directory of ours, a module path or a std package. What lies below one of
@@ -102,6 +103,10 @@ var forbidden = []edge{
 	{from: slices.Concat(contract, shells, running, command, testOnly), to: slices.Concat(hostWord, translate),
 		except: slices.Concat(feed, control),
 		why:    "only feed, control and the simulator meet a dialect; one more translator would be a second truth"},
+	{from: samples, to: slices.Concat(words, core, translate, contract, shells, running, command, simulate, testOnly),
+		why: "samples are data"},
+	{from: slices.Concat(words, core, translate, contract, shells, running, simulate, testOnly), to: samples,
+		why: "samples are what wadm dev begins with; nothing else may come to depend on what stands in them"},
 	{from: everyone, to: []string{"github.com/nats-io/nats-server/v2"}, except: []string{"cmd", "internal/natstest"},
 		why: "the embedded server is for wadm dev and for tests; everything else reaches NATS as a client"},
 	{from: everyone, to: []string{"internal/storetest"}, except: []string{"internal/storetest"},

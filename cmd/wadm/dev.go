@@ -1,0 +1,39 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wadm-go/wadm/cmd/wadm/internal/dev"
+	"github.com/wadm-go/wadm/internal/cli"
+)
+
+func devCommand() *cobra.Command {
+	o := dev.Options{Hosts: dev.HostOptions{Prefix: "host-", Zones: true}}
+	cmd := &cobra.Command{
+		Use:   "dev [MANIFEST…]",
+		Short: "Run NATS, the control plane and simulated hosts in one process, and deploy manifests or an example",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Manifests, o.Version = args, shownVersion()
+			o.Out, o.Err, o.In = cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin()
+			if err := o.Hosts.Check(); err != nil {
+				return err
+			}
+			if o.Timeout <= 0 {
+				return cli.Usagef("--timeout must be above 0")
+			}
+			return dev.Run(cmd.Context(), o)
+		},
+	}
+	fs := cmd.Flags()
+	fs.IntVar(&o.Hosts.Count, "hosts", 3, "how many simulated hosts")
+	fs.StringVar(&o.Hosts.Dialect, "dialect", "v1", "what the hosts speak: v1 (wasmCloud 1.x) or otp (0.55 to 0.63)")
+	fs.BoolVar(&o.Once, "once", false, "end when everything is deployed and stays so: with 0, else with 4 or 3 and the reason")
+	fs.DurationVar(&o.Timeout, "timeout", 60*time.Second, "how long everything may take to be deployed")
+	fs.StringVar(&o.Persist, "persist", "", "directory that keeps what NATS stores; without it nothing is kept")
+	fs.StringVarP(&o.Hosts.Lattice, "lattice", "x", "default", "lattice")
+	fs.IntVar(&o.Port, "nats-port", 4222, "port of NATS on 127.0.0.1; another one if it is taken; 0 takes any")
+	fs.BoolVar(&o.Log, "log", false, "show the log of the control plane")
+	return cmd
+}

@@ -1,0 +1,84 @@
+package dev
+
+import (
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/wadm-go/wadm/internal/cli"
+	"github.com/wadm-go/wadm/internal/sim"
+	"github.com/wadm-go/wadm/wadmapi"
+)
+
+// beat is the heartbeat period of the simulated hosts: short, so that whoever kills one sees it healed soon.
+const beat = time.Second
+
+// HostOptions describe simulated hosts.
+type HostOptions struct {
+	Count   int
+	Prefix  string // names are this and a letter
+	Dialect string // v1 or otp
+	Lattice string
+	Labels  map[string]string // of all of them
+	Zones   bool              // label zone=a, zone=b, … too
+	Seed    uint64            // ids come from it
+}
+
+// maxHosts is where one process with its one loop is no good picture of a lattice any more.
+const maxHosts = 1000
+
+// Check finds mistakes of usage.
+func (o *HostOptions) Check() error {
+	if o.Count < 0 || o.Count > maxHosts {
+		return cli.Usagef("%d hosts: the number must be from 0 to %d", o.Count, maxHosts)
+	}
+	if _, ok := sim.ParseDialect(o.Dialect); !ok {
+		return cli.Usagef("--dialect %s is not known: v1 or otp", o.Dialect)
+	}
+	if o.Lattice != "" {
+		if err := wadmapi.ValidName(o.Lattice); err != nil {
+			return cli.Usagef("--lattice: %w", err)
+		}
+	}
+	if !cli.IsToken(o.Prefix + "a") {
+		return cli.Usagef("--prefix %q: only letters, digits, dashes and underscores", o.Prefix)
+	}
+	return nil
+}
+
+// StartHosts runs simulated hosts on a connection, which stays the caller's.
+func StartHosts(nc *nats.Conn, o HostOptions) (*sim.Hosts, error) {
+	dialect, _ := sim.ParseDialect(o.Dialect) // Check has seen it
+	timing := sim.FastTiming()
+	timing.Heartbeat = beat
+	cluster := sim.NewCluster(sim.Options{Lattice: o.Lattice, Dialect: dialect, Seed: o.Seed, Base: time.Now(), Timing: timing})
+	for i := range o.Count {
+		letter := letters(i)
+		name := o.Prefix + letter
+		labels := maps.Clone(o.Labels)
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		if o.Zones {
+			labels["zone"] = letter
+		}
+		labels["name"] = name
+		cluster.AddHost(sim.HostSpec{Name: name, Labels: labels})
+	}
+	hosts, err := sim.StartHosts(nc, cluster)
+	if err != nil {
+		return nil, fmt.Errorf("starting simulated hosts: %w", err)
+	}
+	return hosts, nil
+}
+
+// letters counts a, b, …, z, aa, ab, ….
+func letters(i int) string {
+	s := ""
+	for i++; i > 0; i = (i - 1) / 26 {
+		s = string(rune('a'+(i-1)%26)) + s
+	}
+	return s
+}
