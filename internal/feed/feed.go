@@ -53,6 +53,7 @@ type Feed struct {
 	cfg    Config
 	subs   []*nats.Subscription
 	ready  chan struct{}
+	quit   chan struct{}
 	closed sync.WaitGroup
 
 	mu    sync.Mutex
@@ -98,7 +99,7 @@ func New(cfg Config) *Feed {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Feed{cfg: cfg, ready: make(chan struct{}, 1), beats: newBeats(cfg.MaxHosts),
+	return &Feed{cfg: cfg, ready: make(chan struct{}, 1), quit: make(chan struct{}), beats: newBeats(cfg.MaxHosts),
 		queue: newQueue(cfg.MaxEvents, cfg.MaxBytes)}
 }
 
@@ -123,8 +124,16 @@ func subjects(name string, d lattice.Dialect) []listening {
 func (f *Feed) watch(sub *nats.Subscription) {
 	slow := sub.StatusChanged(nats.SubscriptionSlowConsumer)
 	f.closed.Go(func() {
-		for range slow {
-			f.Lost("slow consumer: messages were dropped")
+		for {
+			select {
+			case <-f.quit: // a connection that is closed does not close the channel
+				return
+			case _, open := <-slow:
+				if !open {
+					return
+				}
+				f.Lost("slow consumer: messages were dropped")
+			}
 		}
 	})
 }
@@ -182,8 +191,9 @@ func (f *Feed) Stats() Stats {
 	return f.stats
 }
 
-// Close ends the subscriptions.
+// Close ends the subscriptions. Call it once.
 func (f *Feed) Close() {
+	close(f.quit)
 	for _, sub := range f.subs {
 		_ = sub.Unsubscribe() // fails only when the connection is gone, and the subscription with it
 	}

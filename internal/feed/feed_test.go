@@ -408,7 +408,11 @@ func TestAClosedFeedHearsNothing(t *testing.T) {
 	if n := nc.NumSubscriptions(); n != 0 {
 		t.Errorf("%d subscriptions are left", n)
 	}
+	if f, err = Start(nc, Config{Lattice: "default", Now: func() time.Duration { return 0 }}); err != nil {
+		t.Fatal(err)
+	}
 	nc.Close()
+	f.Close() // returns, though the connection is gone
 	if _, err := Start(nc, Config{Lattice: "default"}); err == nil || !strings.Contains(err.Error(), nats.ErrConnectionClosed.Error()) {
 		t.Errorf("starting on a closed connection: %v", err)
 	}
