@@ -68,12 +68,24 @@ func (e *Engine) view(a *app) plan.View {
 	return plan.View{State: e.state, Ledger: e.ledger, Now: e.now, Belief: e.belief(a)}
 }
 
-// replan looks at what is dirty of an application.
+// replan looks at what is dirty of an application, and at what that makes dirty: the end of the last start lets the stops go.
 func (e *Engine) replan(a *app) {
+	for range maxPasses {
+		if !e.pass(a) || !a.dirt.any() {
+			break
+		}
+	}
+}
+
+// maxPasses bounds the passes over one application in one step. What is left then waits for the next step.
+const maxPasses = 4
+
+// pass is one look at what is dirty. It is false where no plan was made.
+func (e *Engine) pass(a *app) bool {
 	if !a.active() {
 		a.dirt = dirt{}
 		e.tellInactive(a)
-		return
+		return false
 	}
 	if a.wanted != nil && e.dialectMoved(a) {
 		e.derive(a)
@@ -83,7 +95,7 @@ func (e *Engine) replan(a *app) {
 		a.dirt = dirt{}
 		e.syncRun(a)
 		e.tell(a)
-		return
+		return false
 	}
 	a.hostless = false
 	in := plan.Input{
@@ -95,15 +107,31 @@ func (e *Engine) replan(a *app) {
 		in.Applied = append(in.Applied, l.Link)
 	}
 	if in.Belief.Frozen {
-		return // stays dirty; the closing of the window or of the brake comes as an input
+		return false // stays dirty; the closing of the window or of the brake comes as an input
 	}
 	scope := in.Scope
 	a.dirt = dirt{}
 	res := plan.Compute(&in)
+	busy := a.starting()
 	e.accept(a, &res, scope)
+	if busy && !a.starting() {
+		a.dirt.leftovers = true // they waited for it
+	}
 	e.conclude(a)
 	e.syncRun(a)
 	e.tell(a)
+	return true
+}
+
+// starting says that some component or link is not yet what it shall become, as far as the last passes found.
+func (a *app) starting() bool {
+	// order: any one is enough.
+	for id, p := range a.parts {
+		if id.Link == 0 && (p.Starting || p.Held || p.Changing) || id.Link > 0 && p.Have == 0 && len(p.Gaps) == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // dialectMoved says that the wanted state was derived for another dialect than the lattice turns out to speak.
@@ -144,7 +172,9 @@ func (e *Engine) accept(a *app, res *plan.Result, scope plan.Scope) {
 	} else {
 		delete(e.users.removing, a.name)
 	}
-	a.wakeAt = res.Wake
+	if scope.All || a.wakeAt == lattice.Never || res.Wake != lattice.Never && res.Wake < a.wakeAt {
+		a.wakeAt = res.Wake // a pass over a part knows nothing of what the other parts wait for
+	}
 	for i := range res.Commands {
 		c := &res.Commands[i]
 		entry := e.ledger.Add(*c)

@@ -153,10 +153,11 @@ func (p *pass) starting() bool {
 	return false
 }
 
-// leftovers stops what bears our annotation and belongs to nothing that is wanted. While anything is being started, it waits.
+// leftovers stops what bears our annotation and belongs to nothing that is wanted. While anything is being started
+// or linked, it waits.
 func (p *pass) leftovers() {
 	wanted := p.wantedKeys()
-	hold := p.Wanted != nil && (len(p.Wanted.Refused) > 0 || p.starting())
+	hold := p.Wanted != nil && (len(p.Wanted.Refused) > 0 || p.starting() || p.linksUnsettled(""))
 	reason := ledger.ReasonRemoved
 	if p.Wanted == nil {
 		reason = ledger.ReasonUndeployed

@@ -13,6 +13,7 @@ type candidate struct {
 	own     int // of this component, planned
 	load    int // of all, planned
 	waiting bool
+	old     bool // runs another reference of our key, which must end before ours can start there: a place, but later
 }
 
 func (a candidate) before(b candidate) bool {
@@ -21,6 +22,8 @@ func (a candidate) before(b candidate) bool {
 		return b.waiting
 	case a.own != b.own:
 		return a.own < b.own
+	case a.old != b.old:
+		return b.old
 	case a.load != b.load:
 		return a.load < b.load
 	}
@@ -68,8 +71,12 @@ func (j *job) place(spread, n int) {
 	}
 }
 
-// accept gives the host what was found for it, or, if it is backing off, says until when.
+// accept gives the host what was found for it, or, if it is backing off, says until when. What falls to a host whose old instances must end
+// first is left missing until then.
 func (j *job) accept(spread int, c candidate, n int) {
+	if c.old {
+		return
+	}
 	if !c.waiting {
 		j.give(j.site(c.host), spread, n)
 		return
@@ -92,15 +99,18 @@ func (j *job) candidates(spread int) []candidate {
 		}
 		c := candidate{host: h, load: h.Load + j.Ledger.Pending(h.ID) + j.extra[h.ID]}
 		if s := j.sites[h.ID]; s != nil {
-			if s.held || s.old {
+			if s.held || s.old && j.r.Kind == lattice.Provider {
 				continue
 			}
-			c.own = s.planned + s.added
+			c.old = s.old
+			if !s.old {
+				c.own = s.planned + s.added
+			}
 			if j.r.Kind == lattice.Provider && (c.own > 0 || s.have > 0) {
 				continue
 			}
 		}
-		c.waiting = j.Ledger.Waiting(j.App, ledger.Cause{Host: h.ID, What: j.r.Name}, j.Now)
+		c.waiting = !c.old && j.Ledger.Waiting(j.App, ledger.Cause{Host: h.ID, What: j.r.Name}, j.Now)
 		out = append(out, c)
 	}
 	return out

@@ -59,8 +59,11 @@ func (p *pass) resource(r *Resource) {
 	j.health()
 	ready := j.configsReady()
 	missing := j.assign()
-	j.part.Open = len(p.Ledger.OpenFor(p.App, r.Name))
 	for _, e := range p.Ledger.OpenFor(p.App, r.Name) {
+		if e.Action != ledger.Scale && e.Action != ledger.Update {
+			continue // a link of the component
+		}
+		j.part.Open++
 		j.part.Starting = j.part.Starting || e.Starting()
 		j.part.Changing = j.part.Changing || e.Action == ledger.Update || e.From == e.To
 	}
@@ -226,7 +229,7 @@ func (j *job) assignDaemon() (missing int) {
 			continue
 		}
 		missing += n - planned
-		if j.held() {
+		if j.held() || s != nil && s.old {
 			continue
 		}
 		j.give(j.site(h), j.firstSpread(f), n-planned)

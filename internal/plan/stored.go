@@ -270,7 +270,7 @@ func (p *pass) unwantedLinks() {
 			continue
 		}
 		p.out.Owed++
-		if p.linksUnsettled(l.Source) || p.openStored(sameSlot(l)) != nil {
+		if p.linksUnsettled(l.Source) || p.stillServes(l) || p.openStored(sameSlot(l)) != nil {
 			continue
 		}
 		cmd := ledger.Command{Action: ledger.DeleteLink, Link: l, Reason: ledger.ReasonLinkRemoved}
@@ -283,6 +283,18 @@ func (p *pass) unwantedLinks() {
 		}
 		p.send(nil, cmd)
 	}
+}
+
+// stillServes says that the revision before may still need the link: it runs on until everything of the new one is confirmed.
+func (p *pass) stillServes(l lattice.Link) bool {
+	if p.Wanted == nil {
+		return false
+	}
+	if p.starting() {
+		return true
+	}
+	wanted := p.wantedKeys()
+	return slices.ContainsFunc(p.State.KeysOf(p.App), func(k lattice.Key) bool { return k.ID == l.Source && !wanted[k] })
 }
 
 // formerLinks are the links that we put and those of the revision before.
@@ -300,14 +312,14 @@ func (p *pass) formerLinks() []lattice.Link {
 	return out
 }
 
-// linksUnsettled says that a wanted link from the source is not yet as it should be.
+// linksUnsettled says that a wanted link from the source, "" for any, is not yet as it should be, and may become so.
 func (p *pass) linksUnsettled(source string) bool {
 	if p.Wanted == nil {
 		return false
 	}
 	for i := range p.Wanted.Links {
 		w, ok := p.resolved(&p.Wanted.Links[i])
-		if ok && w.Source != source {
+		if ok && source != "" && w.Source != source {
 			continue
 		}
 		id := PartID{Link: i + 1}

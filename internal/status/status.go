@@ -142,7 +142,9 @@ func info(w *plan.Wanted, id plan.PartID, p *plan.Part, known bool) wadmapi.Stat
 		return wadmapi.StatusInfo{Type: wadmapi.StatusDeployed}
 	default:
 		worst = wadmapi.StatusReconciling
-		texts = append(texts, working(w, id, p))
+		if doing := working(w, id, p); doing != "" {
+			texts = append(texts, doing)
+		}
 	}
 	return wadmapi.StatusInfo{Type: worst, Message: strings.Join(append(texts, p.Told...), " ")}
 }
