@@ -13,7 +13,11 @@ func changes(before, after *oam.Manifest) []string {
 	if before == nil || before.Version() == after.Version() {
 		return nil
 	}
-	lines := []string{fmt.Sprintf("%s %s → %s", after.Metadata.Name, shortVersion(before.Version()), shortVersion(after.Version()))}
+	from, to := shortVersion(before.Version()), shortVersion(after.Version())
+	if from == to { // versions that wadm made begin with the time
+		from, to = before.Version(), after.Version()
+	}
+	lines := []string{fmt.Sprintf("%s %s → %s", after.Metadata.Name, from, to)}
 	widest := 0
 	for _, m := range []*oam.Manifest{before, after} {
 		for i := range m.Spec.Components {

@@ -20,11 +20,12 @@ type Progress struct {
 	width  int
 	drawn  int               // lines on the screen that belong to us
 	before map[string]string // plain: what was last said of each part
+	firsts bool              // plain: nothing was shown yet
 }
 
 // NewProgress shows progress on w, redrawing if it is a terminal.
 func NewProgress(w io.Writer) *Progress {
-	p := &Progress{w: w, live: isTerminal(w), width: 80, before: map[string]string{}}
+	p := &Progress{w: w, live: isTerminal(w), width: 80, before: map[string]string{}, firsts: true}
 	if f, ok := w.(interface{ Fd() uintptr }); ok && p.live {
 		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 20 {
 			p.width = columns
@@ -44,14 +45,15 @@ func (p *Progress) Show(m Moment) {
 		if part.Kind == "config" {
 			continue
 		}
-		line := plainLine(part)
 		key := part.Kind + " " + part.Name
-		if p.before[key] == line || p.before[key] == "" && part.Have == 0 && part.Message == "" {
-			continue // unchanged, or nothing to say yet
-		}
+		line, before := plainLine(part), p.before[key]
 		p.before[key] = line
+		if before == line || before == "" && (part.done() && p.firsts || part.Have == 0 && part.Message == "") {
+			continue // unchanged, as it was before we came, or nothing to say yet
+		}
 		fmt.Fprintln(p.w, line)
 	}
+	p.firsts = false
 }
 
 // Close takes the drawn lines away, so that the result stands alone.

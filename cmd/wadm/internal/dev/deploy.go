@@ -159,7 +159,7 @@ func (s *stack) hints(manifests []cli.Manifest) {
 	}
 	fmt.Fprintf(s.o.Out, "\nTry, in another terminal:\n")
 	for _, r := range rows {
-		fmt.Fprintf(s.o.Out, "  %s %-*s          %s\n", wadm, max(widest, 21), r[0], r[1])
+		fmt.Fprintf(s.o.Out, "  %s %-*s    %s\n", wadm, widest, r[0], r[1])
 	}
 	fmt.Fprintln(s.o.Out, "Ctrl-C stops everything.")
 }

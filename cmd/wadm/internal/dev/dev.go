@@ -97,7 +97,7 @@ func Run(ctx context.Context, o Options) error {
 func settings() engine.Settings {
 	set := engine.Defaults()
 	set.Period, set.Grace, set.Window, set.Cleanup = beat, beat/2, 500*time.Millisecond, 10*beat
-	set.Resync, set.Repeat = 10*beat, beat/2
+	set.Resync, set.Repeat = 2*beat, beat/2
 	return set
 }
 

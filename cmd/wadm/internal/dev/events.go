@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/nats-io/nats.go"
 
@@ -19,7 +20,6 @@ func (s *stack) listen() (<-chan *nats.Msg, error) {
 	for _, subject := range []string{
 		wadmapi.StatusSubject(s.o.Hosts.Lattice, "*"),
 		wadmapi.EventSubject(s.o.Hosts.Lattice, wadmapi.EventHostLost),
-		wadmapi.EventSubject(s.o.Hosts.Lattice, wadmapi.EventHostFound),
 	} {
 		if _, err := s.nc.ChanSubscribe(subject, events); err != nil {
 			return nil, fmt.Errorf("listening to %s: %w", subject, err)
@@ -30,7 +30,8 @@ func (s *stack) listen() (<-chan *nats.Msg, error) {
 
 // watcher turns statuses and events into lines: one when something happens, one when it is over.
 type watcher struct {
-	names map[string]string // host id → name
+	names map[string]string // host id → name, of all hosts ever seen
+	there map[string]bool   // ids of the hosts that are there
 	apps  map[string]*appSeen
 }
 
@@ -38,72 +39,80 @@ type appSeen struct {
 	last     wadmapi.Status
 	since    time.Time // of not being deployed
 	lostHost bool      // a host went since then
+	cause    string    // last told, without numbers
 }
 
 // tell says what happens, until ctx ends or the control plane does.
 func (s *stack) tell(ctx context.Context, events <-chan *nats.Msg) error {
-	w := &watcher{names: map[string]string{}, apps: map[string]*appSeen{}}
-	s.remember(ctx, w)
+	w := &watcher{names: map[string]string{}, there: map[string]bool{}, apps: map[string]*appSeen{}}
+	s.hostsNow(ctx, w)
 	for len(events) > 0 { // what came while the manifests were deployed has been shown
 		w.take(<-events, time.Now())
 	}
+	look := time.NewTicker(beat / 2)
+	defer look.Stop()
 	for {
+		var lines []string
 		select {
 		case <-ctx.Done():
 			return nil
 		case err := <-s.nodeDone:
 			s.nodeDone <- err
 			return errors.Join(errors.New("the control plane has ended"), err)
+		case <-look.C:
+			lines = s.hostsNow(ctx, w)
 		case m := <-events:
-			if strings.HasPrefix(m.Subject, wadmapi.EventPrefix) {
-				s.remember(ctx, w)
-			}
-			if line := w.take(m, time.Now()); line != "" {
-				fmt.Fprintf(s.o.Out, "  %s  %s\n", time.Now().Format(time.TimeOnly), line)
-			}
+			lines = w.take(m, time.Now())
+		}
+		for _, line := range lines {
+			fmt.Fprintf(s.o.Out, "  %s  %s\n", time.Now().Format(time.TimeOnly), line)
 		}
 	}
 }
 
-// remember learns the names of hosts. A host that is gone keeps the name that it had.
-func (s *stack) remember(ctx context.Context, w *watcher) {
+// hostsNow learns which hosts are there and returns a line for each that is new. One that is gone keeps the name that it had.
+func (s *stack) hostsNow(ctx context.Context, w *watcher) []string {
 	hosts, err := s.client.Hosts(ctx)
 	if err != nil {
-		return // the lines show ids
+		return nil // the next look will do
 	}
+	var lines []string
 	for _, h := range hosts {
-		if h.Name != "" {
-			w.names[h.ID] = h.Name
+		w.names[h.ID] = h.Name
+		if h.Name == "" {
+			w.names[h.ID] = h.ID
+		}
+		if !w.there[h.ID] {
+			w.there[h.ID] = true
+			lines = append(lines, w.names[h.ID]+" is there")
 		}
 	}
+	return lines
 }
 
-// take reads one message and returns the line for it, "" for none.
-func (w *watcher) take(m *nats.Msg, now time.Time) string {
+// take reads one message and returns the lines for it.
+func (w *watcher) take(m *nats.Msg, now time.Time) []string {
 	if app, ok := strings.CutPrefix(m.Subject, wadmapi.StatusPrefix+"."); ok {
 		var st wadmapi.Status
 		if json.Unmarshal(m.Data, &st) != nil {
-			return ""
+			return nil
 		}
 		_, app, _ = strings.Cut(app, ".")
-		return w.status(app, st, now)
+		if line := w.status(app, st, now); line != "" {
+			return []string{line}
+		}
+		return nil
 	}
 	var ev wadmapi.Event
 	var h wadmapi.HostEvent
 	if json.Unmarshal(m.Data, &ev) != nil || json.Unmarshal(ev.Data, &h) != nil {
-		return ""
+		return nil
 	}
-	name := w.names[h.Host]
-	if name == "" {
-		name = h.Host
-	}
-	if ev.Type == wadmapi.EventType(wadmapi.EventHostFound) {
-		return name + " is there"
-	}
+	delete(w.there, h.Host)
 	for _, a := range w.apps {
 		a.lostHost = true
 	}
-	return strings.TrimRight(fmt.Sprintf("%s is gone (%s)", name, h.Reason), " ")
+	return []string{fmt.Sprintf("%s is gone (%s)", w.named(h.Host), h.Reason)}
 }
 
 // status tells the ends of changes: deployed, healed, undeployed, and each new reason for being neither.
@@ -115,7 +124,7 @@ func (w *watcher) status(app string, st wadmapi.Status, now time.Time) string {
 	}
 	before := a.last
 	a.last = st
-	if before.Status.Type == wadmapi.StatusDeployed && (st.Status.Type != wadmapi.StatusDeployed || st.Version != before.Version) {
+	if settled(before) && (!settled(st) || st.Version != before.Version) {
 		a.since = now
 	}
 	took := now.Sub(a.since)
@@ -136,12 +145,40 @@ func (w *watcher) status(app string, st wadmapi.Status, now time.Time) string {
 		}
 		return app + " undeployed"
 	case wadmapi.StatusFailed, wadmapi.StatusUnhealthy:
-		if before.Status == st.Status {
+		text := firstCause(st)
+		same := before.Status.Type == st.Status.Type && a.cause == withoutNumbers(text)
+		a.cause = withoutNumbers(text)
+		if same {
 			return ""
 		}
-		return fmt.Sprintf("%s %s: %s", app, st.Status.Type, w.named(st.Status.Message))
+		return fmt.Sprintf("%s %s: %s", app, st.Status.Type, w.named(text))
 	}
 	return ""
+}
+
+// settled tells whether nothing is under way with an application.
+func settled(st wadmapi.Status) bool {
+	return st.Status.Type == wadmapi.StatusDeployed || st.Status.Type == wadmapi.StatusUndeployed
+}
+
+// firstCause is what the first scaler that is as bad as the whole says.
+func firstCause(st wadmapi.Status) string {
+	for _, sc := range st.Scalers {
+		if sc.Status.Type == st.Status.Type && sc.Status.Message != "" {
+			return sc.Status.Message
+		}
+	}
+	return st.Status.Message
+}
+
+// withoutNumbers makes texts equal that differ in counts and times only.
+func withoutNumbers(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 func (w *watcher) named(text string) string {
