@@ -14,6 +14,7 @@ import (
 	"github.com/wadm-go/wadm/internal/engine"
 	"github.com/wadm-go/wadm/internal/ledger"
 	"github.com/wadm-go/wadm/internal/natstest"
+	"github.com/wadm-go/wadm/internal/sim"
 	"github.com/wadm-go/wadm/lattice"
 	"github.com/wadm-go/wadm/wasmbus"
 )
@@ -107,6 +108,81 @@ func TestAStaleOwnerSendsNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestAnOwnerThatSleptSendsNothing: the process stands still in the middle of a step until another owns the lattice. Nothing has stopped
+// the old owner when it wakes; only the question at the moment of sending can.
+func TestAnOwnerThatSleptSendsNothing(t *testing.T) {
+	natstest.Bubble(t, func(t *testing.T) {
+		w := emptyWorld(t)
+		heard := w.hearCommands()
+		var nap sync.Once
+		sleepy := &factory{step: func(m *fakeMachine, now time.Duration, ins []engine.Input) engine.Output {
+			if is[engine.Nudged](ins[0]) {
+				nap.Do(func() { time.Sleep(20 * time.Second) })
+				m.due = 0
+			}
+			return restless(m, now, ins)
+		}}
+		_, cut := w.startCut(sleepy, "a")
+		w.until("the first owner commands", 3*time.Second, func() bool { return len(heard()) > 0 })
+		w.startCut(&factory{step: restless}, "b")
+		time.Sleep(3 * time.Second)
+		if err := w.nc.Publish("wadm.evt.default.manifest_published", []byte(`{"data":{"metadata":{"name":"hello"}}}`)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		cut.off.Store(true)
+		time.Sleep(30 * time.Second)
+		var taken bool
+		for _, c := range heard() {
+			taken = taken || c.epoch == 2
+			if taken && c.epoch == 1 {
+				t.Fatalf("the old owner commanded at %s, after the new one had begun", c.at)
+			}
+		}
+		if !taken {
+			t.Fatal("nobody took over")
+		}
+	})
+}
+
+// TestTheHeartbeatAfterACommandIsRead: equal to the last one or not, it says what the command has done.
+func TestTheHeartbeatAfterACommandIsRead(t *testing.T) {
+	natstest.Bubble(t, func(t *testing.T) {
+		w := newWorld(t, wasmbus.DialectV1, 1)
+		var host lattice.HostID
+		w.hosts.Do(func(c *sim.Cluster) { host = lattice.HostID(c.Hosts()[0].ID) })
+		f := &factory{step: func(m *fakeMachine, _ time.Duration, ins []engine.Input) engine.Output {
+			out := engine.Output{Wake: -1}
+			if is[engine.Nudged](ins[0]) {
+				cmd := m.command(host)
+				cmd.Target.Kind, cmd.To = lattice.Provider, 0 // of what does not run: refused, without an event
+				out.Send = []ledger.Command{cmd}
+			}
+			return out
+		}}
+		w.start(func(c *Config) { c.Machine, c.Dialect = f.machine, lattice.V1 })
+		full := func() int {
+			return f.last().seen(func(in engine.Input) bool {
+				o, ok := in.(engine.Observed)
+				return ok && isEvent[lattice.Inventory](o.Events[0])
+			})
+		}
+		time.Sleep(95 * time.Second)
+		if n := full(); n != 1 {
+			t.Fatalf("%d of three equal heartbeats were read", n)
+		}
+		if err := w.nc.Publish("wadm.evt.default.manifest_published", []byte(`{"data":{"metadata":{"name":"hello"}}}`)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(60 * time.Second)
+		if n := full(); n != 2 {
+			t.Errorf("%d heartbeats were read, want one more after the command", n)
+		}
+	})
+}
+
+func isEvent[T lattice.Event](e lattice.Event) bool { _, ok := e.(T); return ok }
 
 func TestAKilledOwnerIsReplaced(t *testing.T) {
 	natstest.Bubble(t, func(t *testing.T) {
