@@ -134,7 +134,7 @@ func (c *Cluster) Route(subject string) []string {
 	var to []string
 	var groups []Subscription
 	members := map[Subscription][]string{}
-	for _, h := range c.hosts {
+	for _, h := range c.addressed(subject) {
 		if !h.listening() {
 			continue
 		}
@@ -155,6 +155,20 @@ func (c *Cluster) Route(subject string) []string {
 		to = append(to, members[g][c.rng.IntN(len(members[g]))])
 	}
 	return to
+}
+
+// addressed narrows the hosts that may listen on a subject: a subject that names a host is heard by nobody else.
+func (c *Cluster) addressed(subject string) []*host {
+	if strings.Contains(subject, ".config.") {
+		return c.hosts // a config may be called anything
+	}
+	tokens := strings.Split(subject, ".")
+	for _, token := range tokens[max(0, len(tokens)-2):] { // …host.get.{host}, …cmd.{host}.la
+		if h := c.index[token]; h != nil {
+			return []*host{h}
+		}
+	}
+	return c.hosts
 }
 
 // accept hands a message to one host, after its handling latency.

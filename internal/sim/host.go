@@ -123,7 +123,13 @@ func (h *host) scaled(d time.Duration) time.Duration { return time.Duration(floa
 
 func (h *host) uptime() uint64 { return uint64((h.c.now - h.started) / time.Second) }
 
-func (h *host) wall() time.Time { return h.c.opts.Base.Add(h.c.now + h.spec.Skew) }
+func (h *host) wall() time.Time {
+	base := h.c.opts.Base
+	if base.IsZero() {
+		base = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	return base.Add(h.c.now + h.spec.Skew)
+}
 
 func (h *host) allLabels() map[string]string {
 	if h.labels != nil {

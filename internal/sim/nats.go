@@ -43,6 +43,9 @@ func StartHosts(nc *nats.Conn, c *Cluster) (*Hosts, error) {
 		nc: nc, cluster: c, born: time.Now().Add(-c.Now()), in: make(chan *nats.Msg, inboxSize), calls: make(chan func(*Cluster)),
 		quit: make(chan struct{}), done: make(chan struct{}), subs: map[string][]*nats.Subscription{}, owner: map[*nats.Subscription]string{},
 	}
+	if c.opts.Base.IsZero() {
+		c.opts.Base = h.born
+	}
 	var err error
 	if h.control, err = nc.ChanSubscribe(ControlSubject(c.Lattice(), "*", "*"), h.in); err != nil {
 		return nil, fmt.Errorf("subscribing to the control of simulated hosts: %w", err)

@@ -116,7 +116,7 @@ type Options struct {
 	Dialect wasmbus.Dialect // of hosts that do not say theirs
 	Version string          // of hosts that do not say theirs; "" = 1.9.2 or 0.58.2
 	Seed    uint64
-	Base    time.Time // wall clock at time 0, as events tell it
+	Base    time.Time // wall clock at time 0, as events tell it; zero = the real one with StartHosts, else 1 January 2026
 	Timing  Timing    // zero = RealTiming
 	Images  map[string]Image
 }
@@ -130,9 +130,6 @@ func (o Options) filled() Options {
 	}
 	if o.Timing == (Timing{}) {
 		o.Timing = RealTiming()
-	}
-	if o.Base.IsZero() {
-		o.Base = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
 	return o
 }

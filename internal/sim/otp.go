@@ -48,10 +48,12 @@ func (h *host) bootOTP() {
 		zero := uint64(0)
 		started.UptimeSeconds, started.Version = &zero, h.spec.Version
 	}
-	h.event(started, h.id, nil)
-	if h.sw.HeartbeatAtStart {
-		h.heartbeatOTP(nil)
-	}
+	h.after(0, func() {
+		h.event(started, h.id, nil)
+		if h.sw.HeartbeatAtStart {
+			h.heartbeatOTP(nil)
+		}
+	})
 	late := time.Duration(h.c.rng.Int64N(int64(50 * time.Millisecond)))
 	if h.sw.LateSubscription && h.c.rng.IntN(25) == 0 {
 		late = 2100 * time.Millisecond

@@ -50,7 +50,9 @@ func (h *host) bootV1() {
 	h.v1 = v1Host{components: map[string]*component{}, providers: map[string]*provider{}, watched: map[string]bool{}}
 	h.v1.view, h.v1.viewAt = h.c.v1.snapshot()
 	h.subscribe(true)
-	h.event(wasmbus.V1HostStarted{FriendlyName: h.name, Labels: h.allLabels(), Version: h.spec.Version}, h.id, nil)
+	h.after(0, func() {
+		h.event(wasmbus.V1HostStarted{FriendlyName: h.name, Labels: h.allLabels(), Version: h.spec.Version}, h.id, nil)
+	})
 	h.beatV1(1)
 }
 

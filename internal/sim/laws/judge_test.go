@@ -28,9 +28,9 @@ type judge struct {
 }
 
 type flight struct {
-	cmd  ledger.Command
-	at   time.Duration
-	life int
+	cmd     ledger.Command
+	at      time.Duration
+	notices int
 }
 
 func newJudge(w *world) *judge {
@@ -63,7 +63,7 @@ func (j *judge) sent(s plane.Sent) {
 	case c.Action == ledger.Scale && c.To > c.From:
 		j.notTooMany(&c, &truth, s.At)
 		j.mayHaveIt(&c, &truth)
-		j.flight[c.App+" "+c.Component+" "+string(c.Host)] = flight{cmd: c, at: s.At}
+		j.flight[c.App+" "+c.Component+" "+string(c.Host)] = flight{cmd: c, at: s.At, notices: len(j.w.p.Notices)}
 		j.notForeign(&c, &truth, s.At)
 	case c.Action == ledger.Scale && c.To < c.From:
 		j.notForeign(&c, &truth, s.At)
@@ -137,39 +137,98 @@ func meets(labels, need map[string]string) bool {
 	return true
 }
 
-// notTooMany is S1: never more starts issued than wanted − staying − in flight. Staying is what really runs on hosts that may have it and are not
-// declared dead; in flight is what was sent and may still take effect.
+// notTooMany is S1: never more starts issued than wanted − staying − in flight. What stays or is in flight counts as far as the spreads can use it: what
+// they cannot is named for removal. So the law is: on top of what runs and what was sent and may still take effect, every instance of this start is
+// one that the spreads can use.
 func (j *judge) notTooMany(c *ledger.Command, truth *sim.Truth, at time.Duration) {
 	comp := j.manifestOf(c)
 	if comp == nil {
 		j.fail("a start of %s/%s, which nobody wants", c.App, c.Component)
 		return
 	}
+	if !slices.ContainsFunc(truth.Hosts, func(h sim.HostTruth) bool { return h.ID == string(c.Host) }) {
+		return // the host has died, and nobody could know
+	}
 	scaler, daemon := scalerOf(comp)
 	known := j.known()
-	total, want := 0, scaler.Instances
-	if daemon {
-		want = 0
-	}
+	var before, after []pile
 	for i := range truth.Hosts {
 		h := &truth.Hosts[i]
-		if !known[h.ID] && h.ID != string(c.Host) || !fits(h, scaler) {
+		here := h.ID == string(c.Host)
+		if !known[h.ID] && !here {
 			continue
 		}
-		if daemon {
-			want += scaler.Instances
-		}
 		n := j.runsOf(h, c)
-		if h.ID == string(c.Host) {
-			n = max(n, c.From) + c.To - c.From
-		} else if f, ok := j.flight[c.App+" "+c.Component+" "+h.ID]; ok && j.open(f, h, at) {
+		if f, ok := j.flight[c.App+" "+c.Component+" "+h.ID]; ok && j.open(f, h, at) {
 			n = max(n, f.cmd.To)
 		}
-		total += n
+		before = append(before, pile{n, h.Labels})
+		if here {
+			n += c.To - c.From
+		}
+		after = append(after, pile{n, h.Labels})
 	}
-	if total > want {
-		j.fail("S1: %s/%s: this start makes %d of %d wanted", c.App, c.Component, total, want)
+	useful := usable(after, scaler, daemon) - usable(before, scaler, daemon)
+	if useful < c.To-c.From {
+		j.fail("S1: %s/%s: only %d of the %d started are of use", c.App, c.Component, useful, c.To-c.From)
 	}
+}
+
+func usable(piles []pile, s *oam.Scaler, daemon bool) int {
+	if !daemon {
+		return credited(piles, oam.Shares(s))
+	}
+	n := 0
+	for _, p := range piles {
+		if fits(&sim.HostTruth{Labels: p.labels}, s) {
+			n += min(p.n, s.Instances)
+		}
+	}
+	return n
+}
+
+// pile is the instances on one host.
+type pile struct {
+	n      int
+	labels map[string]string
+}
+
+// credited is how many of the instances the shares can use at most, found by trying: one instance after the other takes a place or makes others move
+// over. It is slow and has nothing of the planner's.
+func credited(piles []pile, shares []oam.Share) int {
+	var seats [][]int // per share, the piles that sit there
+	for range shares {
+		seats = append(seats, nil)
+	}
+	var seat func(p int, tried map[int]bool) bool
+	seat = func(p int, tried map[int]bool) bool {
+		for s := range shares {
+			if tried[s] || !meets(piles[p].labels, shares[s].Spread.Requirements) {
+				continue
+			}
+			tried[s] = true
+			if len(seats[s]) < shares[s].Count {
+				seats[s] = append(seats[s], p)
+				return true
+			}
+			for k, other := range seats[s] {
+				if seat(other, tried) {
+					seats[s][k] = p
+					return true
+				}
+			}
+		}
+		return false
+	}
+	n := 0
+	for p := range piles {
+		for range piles[p].n {
+			if seat(p, map[int]bool{}) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // open says that the start may still take effect on the host: it has been taken up and not finished, or is on its way.
@@ -179,7 +238,19 @@ func (j *judge) open(f flight, h *sim.HostTruth, at time.Duration) bool {
 			return s.Since >= f.at
 		}
 	}
-	return !j.takenUp(f, h.ID) && at-f.at < 25*time.Millisecond // the bus delivers within its delay and jitter
+	return !j.takenUp(f, h.ID) && at-f.at < 25*time.Millisecond && !j.undelivered(f) // the bus delivers within its delay and jitter
+}
+
+// undelivered says that the bus had nobody to give the start to, and said so.
+func (j *judge) undelivered(f flight) bool {
+	for _, n := range j.w.p.Notices[min(f.notices, len(j.w.p.Notices)):] {
+		e, ok := n.Data.(wadmapi.CommandEvent)
+		if ok && n.Name == wadmapi.EventCommandFailed && e.App == f.cmd.App && e.Component == f.cmd.Component && e.Host == string(f.cmd.Host) &&
+			strings.Contains(e.Message, "no responders") {
+			return true
+		}
+	}
+	return false
 }
 
 // takenUp says that the host began with the start: what it has not in hand any more is done or has failed.

@@ -42,8 +42,7 @@ func newWorld(t *rapid.T) *world {
 		Cluster: sim.Options{Dialect: dialect, Version: version, Timing: timing, Seed: rapid.Uint64().Draw(t, "seed")},
 		Bus: sim.BusOptions{
 			Seed: rapid.Uint64().Draw(t, "bus seed"), Delay: time.Millisecond,
-			Jitter:    time.Duration(rapid.IntRange(0, 20).Draw(t, "jitter")) * time.Millisecond,
-			Duplicate: rapid.SampledFrom([]float64{0, 0, 0.05}).Draw(t, "duplicates"),
+			Jitter: time.Duration(rapid.IntRange(0, 20).Draw(t, "jitter")) * time.Millisecond,
 		},
 	})
 	w.judge = newJudge(w)

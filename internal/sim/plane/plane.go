@@ -348,5 +348,11 @@ func (p *Plane) Adopt(m *oam.Manifest) {
 	p.tell(seen)
 }
 
+// Forget drops every wish and run record: what remains is what an older program knows. There must be no owner.
+func (p *Plane) Forget() {
+	clear(p.stores.wishes)
+	clear(p.stores.runs)
+}
+
 // Run lets so much virtual time pass.
 func (p *Plane) Run(d time.Duration) { p.Bus.RunUntil(p.Bus.Now() + d) }

@@ -54,6 +54,9 @@ func (w *world) addHost(c *Command) error {
 		spec.Switches = &sw
 	}
 	w.name(name, w.cluster.AddHost(spec))
+	if w.plane.Engine == nil {
+		w.plane.Run(100 * time.Millisecond) // it takes a moment until it listens
+	}
 	return nil
 }
 
@@ -75,7 +78,7 @@ func (w *world) image(short string, provider bool) string {
 		w.cluster.Registry.Put(ref, w.newImage(short, provider))
 	}
 	if len(w.short) == 0 || !slices.Contains(w.short, registry) {
-		w.short = append(w.short, registry, "")
+		w.short = append(w.short, registry+"v2/", registry+"v2/", registry, "") // an address stays whole
 	}
 	return ref
 }
@@ -125,6 +128,9 @@ func (w *world) describe(c *Command) error {
 			img.Pull, err = time.ParseDuration(v)
 		case "start":
 			img.Start, err = time.ParseDuration(v)
+			if w.dialect == "otp" {
+				img.Pull += img.Start // where fetching is all that takes time
+			}
 		case "fail":
 			img.Fail, err = failure(v)
 		case "times":

@@ -17,7 +17,7 @@ import (
 func (w *world) sentence(c *ledger.Command) string {
 	what := c.Component
 	if what == "" {
-		what = w.bare(c.Target.ID)
+		what = w.formerly(c.Target.ID, c.Target.Ref)
 	}
 	if len(w.order) > 1 && onHost(c) {
 		what = c.App + "/" + what
@@ -52,6 +52,16 @@ func (w *world) linkName(l *lattice.Link) string {
 		out += " name=" + l.Name
 	}
 	return out
+}
+
+// formerly is the component that had the image, for what no revision names any more; else what the id says.
+func (w *world) formerly(id, ref string) string {
+	for _, name := range slices.Sorted(maps.Keys(w.images)) {
+		if slices.Contains(w.images[name], strings.TrimPrefix(ref, registry)) {
+			return name
+		}
+	}
+	return w.bare(id)
 }
 
 // bare is a component's name behind an id: without the application (1.x), or from the key (OTP).

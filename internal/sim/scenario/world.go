@@ -63,7 +63,7 @@ func newWorld(dialect string, options map[string]string) (*world, error) {
 
 // commands are the words of the language.
 var commands = map[string]func(*world, *Command) error{
-	"host": (*world).addHost, "owner": (*world).owner, "crash": (*world).crash, "restart": (*world).restart,
+	"host": (*world).addHost, "owner": (*world).owner, "crash": (*world).crash, "restart": (*world).restart, "take-over": (*world).takeOver,
 	"deploy": (*world).deploy, "adopt": (*world).deploy, "undeploy": (*world).undeploy, "delete": (*world).undeploy, "nudge": (*world).nudge,
 	"run": (*world).run, "until": (*world).until, "watch": (*world).watch,
 	"hosts": (*world).showHosts, "links": (*world).showLinks, "configs": (*world).showConfigs, "status": (*world).showStatus,
@@ -114,6 +114,14 @@ func (w *world) crash(*Command) error {
 
 func (w *world) restart(*Command) error {
 	w.plane.Crash()
+	w.plane.Start()
+	return nil
+}
+
+// takeOver is restart after everything but the model records was lost: as if an older program had run here until now.
+func (w *world) takeOver(*Command) error {
+	w.plane.Crash()
+	w.plane.Forget()
 	w.plane.Start()
 	return nil
 }
@@ -185,7 +193,7 @@ func (w *world) run(c *Command) error {
 	}
 	w.pass(w.began+d, nil)
 	if len(w.out) == 0 {
-		w.printf("quiet")
+		w.printf("quiet for %s", c.Args[0])
 	}
 	w.counted()
 	return nil
@@ -271,22 +279,22 @@ func (w *world) collect() {
 			w.note(now, "%s", line)
 		}
 	}
-	for ; w.sent < len(w.plane.Sent); w.sent++ {
-		s := &w.plane.Sent[w.sent]
-		w.note(now, "send %s", w.sentence(&s.Command))
-	}
 	for ; w.told < len(w.plane.Told); w.told++ {
-		line := usual.ReplaceAllString(strings.Replace(w.plane.Told[w.told], " :", ":", 1), "")
+		line := usual.ReplaceAllString(strings.Replace(w.plane.Told[w.told], "  ", " ", 1), "")
 		line = strings.TrimRight(line, ", :")
 		if app, _, _ := strings.Cut(line, " "); w.said[app] != line {
 			w.said[app] = line
 			w.note(now, "tell %s", line)
 		}
 	}
+	for ; w.sent < len(w.plane.Sent); w.sent++ {
+		s := &w.plane.Sent[w.sent]
+		w.note(now, "send %s", w.sentence(&s.Command))
+	}
 }
 
 // usual is what a status says while nothing is remarkable; "status" shows it, and what is told is easier to read without.
-var usual = regexp.MustCompile(`(Scaling (component|provider) on \d+ host\(s\)|Putting link definition between \S+ and [^ ,]+|Waiting until both ends of \S+ -\(\S+\)-> \S+ were seen)(, )?`)
+var usual = regexp.MustCompile(`(Undeploying: \d+ \S+ (still run|still there|under way)|Undeploying: \d+ link\(s\) or config\(s\) still there|Scaling (component|provider) on \d+ host\(s\)|Putting link definition between \S+ and [^ ,]+|Waiting until both ends of \S+ -\(\S+\)-> \S+ were seen)(, )?`)
 
 func (w *world) notice(n *engine.Notice) string {
 	switch d := n.Data.(type) {
