@@ -24,14 +24,15 @@ type app struct {
 	other bool // the model record was changed by somebody else after the wish: it counts
 
 	// What was acted on.
-	run      Run
-	revise   uint64 // revision of the stored run record, 0 = none
-	manifest *oam.Manifest
-	before   *oam.Manifest // of the version before, until nothing of it is left
-	wanted   *plan.Wanted
-	from     *plan.Wanted
-	fresh    bool          // newly deployed: its first absences are believed at once
-	began    time.Duration // when the deploy or undeploy was acted on
+	run       Run
+	revise    uint64 // revision of the stored run record, 0 = none
+	manifest  *oam.Manifest
+	before    *oam.Manifest // of the version before, until nothing of it is left
+	wanted    *plan.Wanted
+	from      *plan.Wanted
+	fresh     bool          // newly deployed: its first absences are believed at once
+	inherited bool          // an earlier owner worked on it
+	began     time.Duration // when the deploy or undeploy was acted on
 
 	// How it stands.
 	parts    map[plan.PartID]plan.Part
@@ -86,6 +87,14 @@ func (e *Engine) app(name string) *app {
 
 // active says that something of the application is wanted, or being taken away.
 func (a *app) active() bool { return a.wanted != nil || a.run.Deleting }
+
+// pause has the whole application looked at again at that time, or earlier.
+func (a *app) pause(at time.Duration) {
+	if a.wakeAt == lattice.Never || at < a.wakeAt {
+		a.wakeAt = at
+	}
+	a.runDirty = true
+}
 
 func (a *app) component(name string) {
 	if name == "" {
@@ -161,7 +170,7 @@ func (e *Engine) snapshotEnd() {
 	if e.loaded {
 		return // a later snapshot only repeats; absence in it is never an undeploy
 	}
-	e.loaded = true
+	e.loaded, e.started = true, e.now
 	for _, name := range e.names() {
 		a := e.apps[name]
 		if a.wish.ID != "" && a.knows && !a.agrees() && a.model.Revision > a.wish.BasedOn && a.run.Acted == a.wish.ID {
@@ -178,6 +187,7 @@ func (e *Engine) restore(a *app) {
 	if a.revise == 0 {
 		return
 	}
+	a.inherited = true
 	a.manifest, a.before = parse(a.run.Manifest), parse(a.run.From)
 	if a.run.Deleting || a.run.Operation != Deploy {
 		a.before, a.manifest = a.manifest, nil

@@ -135,6 +135,10 @@ func (e *Engine) heard(id lattice.HostID) {
 			a.component(w.Component)
 		}
 	}
+	// order: marks only.
+	for name := range e.users.removing {
+		e.apps[name].dirt.leftovers = true // an inventory without its things is what it waits for
+	}
 }
 
 // resync asks for what no heartbeat tells.

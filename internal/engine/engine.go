@@ -50,6 +50,7 @@ type Engine struct {
 	ledger *ledger.Ledger
 	apps   map[string]*app
 
+	started   time.Duration // when this owner took over
 	connected bool
 	loaded    bool // SnapshotEnd has come
 	closed    bool // the ping window of this time of listening has closed
@@ -188,6 +189,7 @@ func (e *Engine) observe(ev lattice.Event) {
 	}
 	if eff.Vanished {
 		e.settled(e.ledger.HostGone(eff.Host, e.now))
+		e.proven[eff.Host] = true // it has said so itself
 		e.lostHost(eff.Host, false)
 	}
 	e.settled(e.ledger.Observe(ev, e.now))
@@ -229,7 +231,7 @@ func (e *Engine) touched(eff lattice.Effect) {
 	for _, k := range eff.Keys {
 		e.keyTouched(eff.Host, k)
 	}
-	if eff.Appeared {
+	if eff.Appeared || eff.Restarted {
 		e.appeared(eff.Host)
 	}
 	if eff.Appeared || eff.Vanished || eff.Relabelled || eff.Restarted {
@@ -410,7 +412,8 @@ func (e *Engine) MaySend(c *ledger.Command, now time.Duration) bool {
 	}
 	if !ok {
 		if out, gone := e.ledger.Answer(c.ID, ledger.Dropped, "", e.now); gone {
-			e.settled([]ledger.Outcome{out})
+			// Not looked at again at once: a plan that the rules keep refusing must not turn in a circle.
+			e.apps[out.Entry.App].pause(e.now + e.cfg.Settings.Repeat/25)
 		}
 		return false
 	}

@@ -54,7 +54,8 @@ func (e *Engine) isDead(h *lattice.Host, nobodyListens bool) bool {
 	return nobodyListens || e.now >= h.LastSeen+e.cfg.Settings.Cleanup && !e.ledger.Owes(h.ID, e.now)
 }
 
-// appeared starts the watch over a new host, and asks what it runs.
+// appeared starts the watch over a host that is new or begins anew, and asks what it runs. One that says that it begins with nothing is asked too:
+// it may not listen yet, and a command would be lost.
 func (e *Engine) appeared(id lattice.HostID) {
 	h := e.state.Host(id)
 	if h == nil {
@@ -69,10 +70,8 @@ func (e *Engine) appeared(id lattice.HostID) {
 		at, _ := e.isSuspect(h)
 		heap.Push(&e.watch.due, due{id, at})
 	}
-	if h.InventoryAsked == lattice.Never {
-		e.watch.unheard[id] = e.now
-		e.ask(Question{Topic: AskInventory, Host: id})
-	}
+	e.watch.unheard[id] = e.now
+	e.ask(Question{Topic: AskInventory, Host: id})
 	if len(e.state.Hosts()) == 1 {
 		e.resync() // nobody could answer before
 	}
@@ -97,8 +96,9 @@ func (e *Engine) checkHosts() {
 				e.ask(Question{Topic: AskInventory, Host: id})
 				e.ask(Question{Topic: AskHosts})
 			}
-		} else {
+		} else if e.watch.suspect[id] {
 			delete(e.watch.suspect, id)
+			e.hostsMoved(id) // what fell to it has waited
 		}
 		e.watch.due[0].at = at
 		heap.Fix(&e.watch.due, 0)
@@ -115,7 +115,11 @@ func (e *Engine) unanswered(id lattice.HostID, nobodyListens bool) {
 		return
 	}
 	if !e.isDead(h, nobodyListens) {
-		e.repeat(Question{Topic: AskInventory, Host: id})
+		wait := e.cfg.Settings.Repeat
+		if _, begins := e.watch.unheard[id]; begins && nobodyListens {
+			wait /= 50
+		}
+		e.repeatAt(Question{Topic: AskInventory, Host: id}, e.now+wait)
 		return
 	}
 	eff := e.state.Bury(id, e.now)
@@ -145,7 +149,14 @@ func (e *Engine) lostHost(id lattice.HostID, dead bool) {
 	}
 	e.losses = append(kept, e.now)
 	total := len(e.losses) + len(e.state.Hosts())
-	if len(e.losses) >= e.cfg.Settings.BrakeHosts && float64(len(e.losses)) > e.cfg.Settings.BrakeShare*float64(total) {
+	vanishing := len(e.losses)
+	// order: counted only.
+	for silent := range e.watch.suspect {
+		if e.state.Host(silent) != nil {
+			vanishing++ // not yet judged, and silent for as long
+		}
+	}
+	if vanishing >= e.cfg.Settings.BrakeHosts && float64(vanishing) > e.cfg.Settings.BrakeShare*float64(total) {
 		e.brake = e.now
 		e.repeatAt(Question{Topic: AskHosts}, e.now+1)
 	}
@@ -191,9 +202,13 @@ func (e *Engine) windowClosed(asked time.Duration) {
 		e.askAbsent()
 		e.allDirty()
 	}
-	if e.brake != lattice.Never && asked > e.brake {
+	switch {
+	case e.brake == lattice.Never:
+	case asked > e.brake:
 		e.brake = lattice.Never
 		e.allDirty()
+	default:
+		e.ask(Question{Topic: AskHosts}) // this one was asked before the loss
 	}
 }
 

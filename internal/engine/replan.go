@@ -18,6 +18,14 @@ func (e *Engine) belief(a *app) plan.Belief {
 		StartAt: lattice.Never,
 		Frozen:  !e.connected || !e.closed || e.brake != lattice.Never,
 		Doubted: func(k lattice.Key) bool { return len(e.doubts[k]) > 0 },
+		Silent: func(id lattice.HostID) bool {
+			h := e.state.Host(id)
+			if h == nil {
+				return false
+			}
+			_, silent := e.isSuspect(h)
+			return silent
+		},
 	}
 	if at, unheard := e.unheard(); unheard {
 		b.StartAt = at
@@ -53,7 +61,7 @@ func (e *Engine) unheard() (until time.Duration, yes bool) {
 	until = lattice.Never
 	for id, since := range e.watch.unheard {
 		h := e.state.Host(id)
-		if h == nil || h.InventoryAsked != lattice.Never || e.now >= since+e.cfg.Settings.Window {
+		if h == nil || h.InventoryAsked > since || e.now >= since+e.cfg.Settings.Window {
 			delete(e.watch.unheard, id)
 			continue
 		}
@@ -301,8 +309,15 @@ func (e *Engine) settleLists(a *app) {
 
 // confirmedEmpty says that every host that ran or was to run something of the application has said, after the undeploy, that it runs nothing of it.
 // A dead host keeps the entry open until it returns or is given up.
+//
+// What an earlier owner started last is not known for certain: hosts acknowledge before they work, so a start of its may appear until the longest
+// deadline has passed.
 func (e *Engine) confirmedEmpty(a *app) bool {
 	empty := true
+	if longest := e.started + max(e.cfg.Settings.Ledger.ProviderStart, e.cfg.Settings.Ledger.ComponentStart); a.inherited && e.now < longest {
+		a.wakeAt = longest
+		empty = false
+	}
 	for _, id := range a.run.Hosts {
 		h := e.state.Host(lattice.HostID(id))
 		switch {
@@ -325,12 +340,11 @@ func (e *Engine) tell(a *app) {
 	case a.wanted == nil:
 		e.tellInactive(a)
 		return
+	case a.hostless && !e.closed:
+		return // hosts may be about to answer
 	case a.hostless && len(a.run.Hosts) == 0:
 		s = status.Waiting(a.run.Version)
 	case a.hostless:
-		if !e.closed {
-			return
-		}
 		s = status.Of(a.wanted, e.missingAll(a), 0, 0)
 	case len(a.wanted.Refused) > 0:
 		s = status.Refused(a.run.Version, a.wanted.Refused)

@@ -17,6 +17,7 @@ type Settings struct {
 	ProviderStart  time.Duration
 	Stop           time.Duration
 	Stored         time.Duration // links and configs
+	Goodbye        time.Duration // so long a stop may go on after its event
 	BackoffFirst   time.Duration
 	BackoffMost    time.Duration
 }
@@ -28,6 +29,7 @@ func Defaults() Settings {
 		ProviderStart:  5 * time.Minute,
 		Stop:           time.Minute,
 		Stored:         10 * time.Second,
+		Goodbye:        10 * time.Second,
 		BackoffFirst:   time.Second,
 		BackoffMost:    time.Minute,
 	}
@@ -39,7 +41,8 @@ type Entry struct {
 	SentAt   time.Duration // Never until it was sent
 	Deadline time.Duration // when it has failed without news; Never until it was sent
 	Acked    bool
-	Done     int // instances seen to start or stop since, where the host tells them one by one
+	crossed  bool // the host began anew between the sending and the acknowledgement
+	Done     int  // instances seen to start or stop since, where the host tells them one by one
 }
 
 // Starting says that the command brings up instances that do not run yet.

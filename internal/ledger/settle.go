@@ -104,7 +104,14 @@ func (l *Ledger) Answer(id CommandID, a Answer, message string, now time.Duratio
 		return Outcome{}, false // late; the entry was settled by something better
 	}
 	e.Acked = e.Acked || a == Accepted
+	if e.AckEnds && a == Accepted {
+		return l.judge(e, done, message, now)
+	}
 	ev := [...]evidence{Accepted: accepted, Refused: refused, NoResponders: unheard, NoAnswer: unanswered, Dropped: dropped}[a]
+	if e.crossed && a == NoAnswer {
+		ev, message = restarted, "the host began anew"
+	}
+	e.crossed = false
 	if message == "" && a == NoResponders {
 		message = "nobody listens there (no responders)"
 	}
@@ -129,9 +136,13 @@ func (l *Ledger) HostGone(host lattice.HostID, now time.Duration) []Outcome {
 	return l.each(host, func(*Entry) (evidence, string, bool) { return gone, "the host is gone", true }, now)
 }
 
-// HostRestarted voids what was asked of a host before it began anew.
+// HostRestarted voids what was asked of a host before it began anew. What is not yet acknowledged may have met the host before or after it began:
+// its acknowledgement tells.
 func (l *Ledger) HostRestarted(host lattice.HostID, now time.Duration) []Outcome {
-	return l.each(host, func(e *Entry) (evidence, string, bool) { return restarted, "the host began anew", e.SentAt != Never }, now)
+	return l.each(host, func(e *Entry) (evidence, string, bool) {
+		e.crossed = e.crossed || e.SentAt != Never && !e.Acked
+		return restarted, "the host began anew", e.SentAt != Never && !e.crossed
+	}, now)
 }
 
 // Observe settles what a host event settles.
@@ -139,7 +150,7 @@ func (l *Ledger) Observe(ev lattice.Event, now time.Duration) []Outcome {
 	switch ev := ev.(type) {
 	case lattice.Scaled:
 		return l.each(ev.Host, func(e *Entry) (evidence, string, bool) {
-			return done, "", e.Target.Kind == ev.Key.Kind && e.Target.ID == ev.Key.ID && e.SentAt != Never && ev.Count == e.To
+			return done, "", e.Target.Kind == ev.Key.Kind && e.Target.ID == ev.Key.ID && e.SentAt != Never && ev.Count == e.To && ev.Annotations[lattice.AppAnnotation] == e.App
 		}, now)
 	case lattice.Started:
 		return l.each(ev.Host, func(e *Entry) (evidence, string, bool) {
@@ -151,7 +162,7 @@ func (l *Ledger) Observe(ev lattice.Event, now time.Duration) []Outcome {
 		}, now)
 	case lattice.Stopped:
 		return l.each(ev.Host, func(e *Entry) (evidence, string, bool) {
-			if !e.Stopping() || e.SentAt == Never || !names(e, ev.Key, "") {
+			if !e.Stopping() || e.SentAt == Never || e.AckEnds || !names(e, ev.Key, "") {
 				return 0, "", false
 			}
 			e.Done++
@@ -191,7 +202,7 @@ func (l *Ledger) inventory(inv *lattice.Inventory, now time.Duration) []Outcome 
 		return nil
 	}
 	return l.each(inv.Host, func(e *Entry) (evidence, string, bool) {
-		if e.SentAt == Never || inv.Asked <= e.SentAt {
+		if e.SentAt == Never || inv.Asked <= e.SentAt || e.AckEnds && inv.Asked < e.SentAt+l.settings.Goodbye {
 			return 0, "", false
 		}
 		if e.shownBy(inv) {

@@ -199,6 +199,9 @@ func (p *pass) stop(part *Part, s stopping) {
 		Reason: s.reason, Action: ledger.Scale, Component: s.component, Host: s.host, Target: s.target,
 		From: s.from, To: s.to, Annotations: s.annotations, Config: s.config,
 	}
+	if h := p.State.Host(s.host); h != nil {
+		c.AckEnds = h.Can.StopAll && s.target.Kind == lattice.Provider
+	}
 	if b, ok := p.Ledger.Backoff(p.App, ledger.CauseOf(&ledger.Command{Action: c.Action, Component: s.component, Host: s.host, Target: s.target})); ok && p.Now < b.Until {
 		p.wake(b.Until)
 		return

@@ -13,11 +13,14 @@ type candidate struct {
 	own     int // of this component, planned
 	load    int // of all, planned
 	waiting bool
+	silent  bool // it may be dead: what falls to it waits until that is known
 	old     bool // runs another reference of our key, which must end before ours can start there: a place, but later
 }
 
 func (a candidate) before(b candidate) bool {
 	switch {
+	case a.silent != b.silent:
+		return b.silent
 	case a.waiting != b.waiting:
 		return b.waiting
 	case a.own != b.own:
@@ -52,7 +55,7 @@ func (j *job) place(spread, n int) {
 	q.fill(cs)
 	for n > 0 && len(q.of) > 0 {
 		c := q.of[0]
-		if c.waiting {
+		if c.waiting || c.silent {
 			j.accept(spread, c, n)
 			return
 		}
@@ -74,6 +77,10 @@ func (j *job) place(spread, n int) {
 // accept gives the host what was found for it, or, if it is backing off, says until when. What falls to a host whose old instances must end
 // first is left missing until then.
 func (j *job) accept(spread int, c candidate, n int) {
+	if c.silent {
+		j.part.Held = true
+		return
+	}
 	if c.old {
 		return
 	}
@@ -97,7 +104,7 @@ func (j *job) candidates(spread int) []candidate {
 		if !h.Fits(need) {
 			continue
 		}
-		c := candidate{host: h, load: h.Load + j.Ledger.Pending(h.ID) + j.extra[h.ID]}
+		c := candidate{host: h, load: h.Load + j.Ledger.Pending(h.ID) + j.extra[h.ID], silent: j.silent(h)}
 		if s := j.sites[h.ID]; s != nil {
 			if s.held || s.old && j.r.Kind == lattice.Provider {
 				continue
@@ -115,6 +122,8 @@ func (j *job) candidates(spread int) []candidate {
 	}
 	return out
 }
+
+func (j *job) silent(h *lattice.Host) bool { return j.Belief.Silent != nil && j.Belief.Silent(h.ID) }
 
 // noPlace says why n instances of the spread find no host.
 func (j *job) noPlace(spread, n int) {

@@ -195,8 +195,13 @@ func (j *job) assign() (missing int) {
 	return missing
 }
 
-// held says that nothing may be concluded from an absence yet; what is missing is left alone.
+// held says that nothing may be concluded from an absence yet; what is missing is left alone. While instances are being stopped somewhere they may
+// still run, so nothing is started in their place until that is confirmed.
 func (j *job) held() bool {
+	if slices.ContainsFunc(j.order, func(s *site) bool { return s.open != nil && s.open.Stopping() }) {
+		j.part.Changing = true
+		return true
+	}
 	if mayStart(&j.View, j.key) {
 		return false
 	}
@@ -225,6 +230,10 @@ func (j *job) assignDaemon() (missing int) {
 		if s != nil && !s.old {
 			planned = s.planned
 		}
+		if s != nil && s.held {
+			j.part.Gaps = append(j.part.Gaps, Gap{Component: j.r.Name, Short: n, Why: HeldByOther, Owner: s.owner, Host: h.ID, Detail: j.key.ID})
+			continue
+		}
 		if planned >= n {
 			continue
 		}
@@ -232,7 +241,7 @@ func (j *job) assignDaemon() (missing int) {
 		if j.held() || s != nil && s.old {
 			continue
 		}
-		j.give(j.site(h), j.firstSpread(f), n-planned)
+		j.accept(j.firstSpread(f), candidate{host: h, silent: j.silent(h), waiting: j.Ledger.Waiting(j.App, ledger.Cause{Host: h.ID, What: j.r.Name}, j.Now)}, n-planned)
 	}
 	for i, ok := range matched {
 		if !ok && n > 0 {

@@ -253,7 +253,7 @@ func (p *pass) wants(l lattice.Link) bool {
 
 // unwantedLinks deletes the links that earlier revisions put. A new name of a link is there before the old one goes.
 func (p *pass) unwantedLinks() {
-	if len(p.Applied) == 0 && p.From == nil {
+	if len(p.Applied) == 0 && (p.From == nil || len(p.From.Links) == 0) {
 		return
 	}
 	if p.State.LinksAsked() == lattice.Never {
