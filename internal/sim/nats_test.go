@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -161,16 +162,16 @@ func TestAnHourOfHeartbeatsPassesInABubble(t *testing.T) {
 		}
 		defer hosts.Close()
 		nc := natstest.Connect(t, srv)
-		n := 0
-		if _, err := nc.Subscribe(wasmbus.OTPEventSubject("default"), func(*nats.Msg) { n++ }); err != nil {
+		var n atomic.Int64
+		if _, err := nc.Subscribe(wasmbus.OTPEventSubject("default"), func(*nats.Msg) { n.Add(1) }); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		n = 0                               // what was heard of the start
+		n.Store(0)                          // what was heard of the start
 		time.Sleep(time.Hour + time.Second) // virtual time
 		synctest.Wait()
-		if n != 120 {
-			t.Errorf("%d heartbeats in an hour, want 120", n)
+		if n.Load() != 120 {
+			t.Errorf("%d heartbeats in an hour, want 120", n.Load())
 		}
 	})
 }
