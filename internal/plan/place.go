@@ -2,6 +2,7 @@ package plan
 
 import (
 	"container/heap"
+	"time"
 
 	"github.com/wadm-go/wadm/internal/ledger"
 	"github.com/wadm-go/wadm/lattice"
@@ -13,8 +14,9 @@ type candidate struct {
 	own     int // of this component, planned
 	load    int // of all, planned
 	waiting bool
-	silent  bool // it may be dead: what falls to it waits until that is known
-	old     bool // runs another reference of our key, which must end before ours can start there: a place, but later
+	until   time.Duration // waiting: its back-off ends
+	silent  bool          // it may be dead: what falls to it waits until that is known
+	old     bool          // runs another reference of our key, which must end before ours can start there: a place, but later
 }
 
 func (a candidate) before(b candidate) bool {
@@ -23,6 +25,8 @@ func (a candidate) before(b candidate) bool {
 		return b.silent
 	case a.waiting != b.waiting:
 		return b.waiting
+	case a.until != b.until:
+		return a.until < b.until
 	case a.own != b.own:
 		return a.own < b.own
 	case a.old != b.old:
@@ -34,7 +38,7 @@ func (a candidate) before(b candidate) bool {
 }
 
 // place gives n instances of a spread, one at a time, to the matching host that carries fewest of this component, then fewest of all, then has
-// the lowest id. A host on which it failed lately comes last. What finds no place is a gap.
+// the lowest id. A host on which it failed lately comes last, the one whose back-off ends first before the others. What finds no place is a gap.
 func (j *job) place(spread, n int) {
 	cs := j.candidates(spread)
 	if len(cs) == 0 {
@@ -117,7 +121,9 @@ func (j *job) candidates(spread int) []candidate {
 				continue
 			}
 		}
-		c.waiting = !c.old && j.Ledger.Waiting(j.App, ledger.Cause{Host: h.ID, What: j.r.Name}, j.Now)
+		if b, ok := j.Ledger.Backoff(j.App, ledger.Cause{Host: h.ID, What: j.r.Name}); ok && j.Now < b.Until && !c.old {
+			c.waiting, c.until = true, b.Until
+		}
 		out = append(out, c)
 	}
 	return out

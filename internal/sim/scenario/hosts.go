@@ -128,9 +128,6 @@ func (w *world) describe(c *Command) error {
 			img.Pull, err = time.ParseDuration(v)
 		case "start":
 			img.Start, err = time.ParseDuration(v)
-			if w.dialect == "otp" {
-				img.Pull += img.Start // where fetching is all that takes time
-			}
 		case "fail":
 			img.Fail, err = failure(v)
 		case "times":
@@ -145,6 +142,9 @@ func (w *world) describe(c *Command) error {
 		if err != nil {
 			return err
 		}
+	}
+	if w.dialect == "otp" {
+		img.Pull += img.Start // there fetching is all that takes time
 	}
 	w.cluster.Registry.Put(ref, img)
 	return nil

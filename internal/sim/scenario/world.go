@@ -281,7 +281,7 @@ func (w *world) collect() {
 	}
 	for ; w.told < len(w.plane.Told); w.told++ {
 		line := usual.ReplaceAllString(strings.Replace(w.plane.Told[w.told], "  ", " ", 1), "")
-		line = strings.TrimRight(line, ", :")
+		line = strings.ReplaceAll(strings.TrimRight(line, ", :"), ":  ", ": ")
 		if app, _, _ := strings.Cut(line, " "); w.said[app] != line {
 			w.said[app] = line
 			w.note(now, "tell %s", line)
