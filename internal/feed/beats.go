@@ -32,9 +32,9 @@ func newBeats(limit int) beats { return beats{max: limit, of: make(map[lattice.H
 
 // again tells whether a heartbeat equals the last one of its host and nothing else was heard of the host meanwhile. After a
 // missed beat the answer is no: the host may have been given up, and then even the old contents are news.
-func (b *beats) again(print wasmbus.Fingerprint, d lattice.Dialect, now timestamp) (lattice.HostID, bool) {
-	last := b.of[lattice.HostID(print.Host)] // no allocation: the compiler knows this form
-	if last == nil || !last.clean || last.hash != print.Hash || last.dialect != d {
+func (b *beats) again(got wasmbus.Fingerprint, d lattice.Dialect, now timestamp) (lattice.HostID, bool) {
+	last := b.of[lattice.HostID(got.Host)] // no allocation: the compiler knows this form
+	if last == nil || !last.clean || last.hash != got.Hash || last.dialect != d {
 		return "", false
 	}
 	gap := now - last.at
@@ -46,7 +46,7 @@ func (b *beats) again(print wasmbus.Fingerprint, d lattice.Dialect, now timestam
 	if late {
 		return "", false
 	}
-	return lattice.HostID(print.Host), true
+	return lattice.HostID(got.Host), true
 }
 
 // remember keeps a heartbeat that was decoded just now.

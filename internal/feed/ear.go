@@ -64,14 +64,14 @@ func (e *ear) listen(subject string, data []byte) (heard tongue.Heard, known boo
 		}
 	}()
 	now := e.feed.cfg.Now()
-	print, ok := wasmbus.Fingerprint{}, false
+	got, ok := wasmbus.Fingerprint{}, false
 	if len(data) <= wasmbus.MaxMessageBytes {
-		print, ok = e.prints.Heartbeat(data)
+		got, ok = e.prints.Heartbeat(data)
 	}
 	if ok {
-		host, again := e.feed.recognise(print, e.dialect, now)
+		host, again := e.feed.recognise(got, e.dialect, now)
 		if again {
-			seen := tongue.Seen(e.dialect, host, print.UptimeSeconds)
+			seen := tongue.Seen(e.dialect, host, got.UptimeSeconds)
 			return tongue.Heard{Host: host, Beat: true, Known: true, Events: []lattice.Event{seen}}, true, nil
 		}
 	}
@@ -79,17 +79,17 @@ func (e *ear) listen(subject string, data []byte) (heard tongue.Heard, known boo
 	if err != nil {
 		return tongue.Heard{}, false, err
 	}
-	if ok && heard.Beat && string(heard.Host) == string(print.Host) {
-		e.feed.remember(heard.Host, print.Hash, e.dialect, now)
+	if ok && heard.Beat && string(heard.Host) == string(got.Host) {
+		e.feed.remember(heard.Host, got.Hash, e.dialect, now)
 	}
 	return heard, false, nil
 }
 
 // recognise tells whether this very heartbeat was the last thing that we believed of its host.
-func (f *Feed) recognise(print wasmbus.Fingerprint, d lattice.Dialect, now timestamp) (lattice.HostID, bool) {
+func (f *Feed) recognise(got wasmbus.Fingerprint, d lattice.Dialect, now timestamp) (lattice.HostID, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.beats.again(print, d, now)
+	return f.beats.again(got, d, now)
 }
 
 func (f *Feed) remember(host lattice.HostID, hash [16]byte, d lattice.Dialect, now timestamp) {

@@ -15,12 +15,13 @@ import (
 	"github.com/wadm-go/wadm/lattice"
 )
 
-// Stores are where the records live. All four may be one value.
+// Stores are where the records live. All four may be one value. Close, if there is one, is called when nothing uses them any more.
 type Stores struct {
 	Models store.Models
 	Wishes store.Wishes
 	Runs   store.Runs
 	Leases store.Leases
+	Close  func()
 }
 
 // Machine is what an owner drives: *engine.Engine, or a test's own.
@@ -46,7 +47,6 @@ type Config struct {
 	Settings      engine.Settings             // [engine.Defaults]
 	Log           *slog.Logger                // [slog.Default]
 	Domain        string                      // of JetStream [the server's own]
-	OnError       func(error)                 // asynchronous errors of the connection, for a store that looks out for refusals
 	StreamOptions kvstore.StreamOptions       // of missing streams
 	Streams       bool                        // make wadm_status and wadm_events where they are missing
 	Relist        time.Duration               // how often the stores are asked for new lattices [10 s]

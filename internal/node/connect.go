@@ -96,9 +96,6 @@ func (p *process) trouble(sub *nats.Subscription, err error) {
 	told := p.troubles.said[text]
 	p.troubles.said[text] = true
 	p.troubles.mu.Unlock()
-	if p.cfg.OnError != nil {
-		p.cfg.OnError(err)
-	}
 	if told {
 		return
 	}

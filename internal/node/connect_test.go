@@ -23,7 +23,7 @@ import (
 
 func inMemory(context.Context, *nats.Conn) (Stores, error) {
 	s := memstore.New()
-	return Stores{s, s, s, s}, nil
+	return Stores{Models: s, Wishes: s, Runs: s, Leases: s}, nil
 }
 
 func TestNoServerAtStart(t *testing.T) {
@@ -139,7 +139,10 @@ func TestOnJetStreamInRealTime(t *testing.T) {
 		done <- Run(ctx, Config{URL: srv.ClientURL(), Streams: true, Log: slog.New(slog.NewTextHandler(w.log, nil)),
 			Open: func(ctx context.Context, nc *nats.Conn) (Stores, error) {
 				s, err := kvstore.Open(ctx, nc, kvstore.Options{})
-				return Stores{s, s, s, s}, err
+				if err != nil {
+					return Stores{}, err
+				}
+				return Stores{Models: s, Wishes: s, Runs: s, Leases: s, Close: s.Close}, nil
 			},
 			Ready: func(*nats.Conn) { close(ready) }})
 	}()

@@ -61,7 +61,7 @@ func restless(m *fakeMachine, now time.Duration, ins []engine.Input) engine.Outp
 }
 
 func (w *world) startCut(f *factory, id string) (*run, *cutStore) {
-	cut := &cutStore{Stores: Stores{w.store, w.store, w.store, w.store}}
+	cut := &cutStore{Stores: Stores{Models: w.store, Wishes: w.store, Runs: w.store, Leases: w.store}}
 	return w.start(func(c *Config) {
 		c.ID, c.Dialect = id, lattice.V1
 		if f != nil {

@@ -61,7 +61,10 @@ func open(ctx context.Context, cfg Config) (*process, error) {
 		return nil, err
 	}
 	if err := p.start(ctx); err != nil {
-		p.nc.Close()
+		p.mu.Lock()
+		p.closing = true
+		p.mu.Unlock()
+		p.end()
 		return nil, err
 	}
 	return p, nil
@@ -127,15 +130,23 @@ func (p *process) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.Drain)
 	defer cancel()
 	err := p.api.Stop(ctx)
+	p.end()
+	p.log.Info("stopped")
+	return err
+}
+
+// end gives up the leases, then the stores, then the connection.
+func (p *process) end() {
 	p.stop()
 	p.running.Wait() // bounded: each tenure bounds its own end
 	p.statuses.close()
-	if derr := p.nc.Flush(); derr != nil && !errors.Is(derr, nats.ErrConnectionClosed) {
-		p.log.Warn("the last messages may not have been sent", "error", derr)
+	if p.stores.Close != nil {
+		p.stores.Close()
+	}
+	if err := p.nc.FlushTimeout(p.cfg.Drain); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+		p.log.Warn("the last messages may not have been sent", "error", err)
 	}
 	p.nc.Close()
-	p.log.Info("stopped")
-	return err
 }
 
 // loadStatuses reads what was told before this process listened. A store that is no NATS, or a NATS without JetStream, keeps nothing.
@@ -173,17 +184,16 @@ func (p *process) relist(ctx context.Context) {
 	}
 }
 
-// tenure returns the tenure of a lattice and starts it if it is new. nil: the process is ending.
-func (p *process) tenure(name string) *tenure {
+// tenure starts the tenure of a lattice that is new to this process, unless it is ending.
+func (p *process) tenure(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if t := p.tenures[name]; t != nil || p.closing {
-		return t
+	if p.tenures[name] != nil || p.closing {
+		return
 	}
 	t := newTenure(p, name)
 	p.tenures[name] = t
 	p.running.Go(func() { t.run(p.ctx) })
-	return t
 }
 
 // owners are the owners that run in this process, by lattice.

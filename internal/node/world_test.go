@@ -122,7 +122,7 @@ func (w *world) config() Config {
 	return Config{
 		Options: []nats.Option{nats.InProcessServer(w.srv)},
 		Open: func(context.Context, *nats.Conn) (Stores, error) {
-			return Stores{w.store, w.store, w.store, w.store}, nil
+			return Stores{Models: w.store, Wishes: w.store, Runs: w.store, Leases: w.store}, nil
 		},
 		Streams: true, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

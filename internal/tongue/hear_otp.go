@@ -27,6 +27,22 @@ func hearOTP(e wasmbus.Event, at time.Duration) Heard {
 		return heard(host, lattice.HostStopped{Host: host})
 	case wasmbus.OTPHeartbeat:
 		return Heard{Host: host, Known: true, Beat: true, Events: []lattice.Event{beatOTP(host, &d, at)}}
+	case wasmbus.OTPLinkdefSet:
+		return heard(host, lattice.LinkSet{Link: linkOTP(d.OTPLinkdef)})
+	case wasmbus.OTPLinkdefDeleted:
+		l := linkOTP(d.OTPLinkdef)
+		return heard(host, lattice.LinkDeleted{Slot: l.Slot(), Target: l.Target})
+	case wasmbus.OTPRefmapSet:
+		return heard(host, lattice.RefLearned{Ref: ref(d.OCIURL), ID: d.PublicKey})
+	case wasmbus.Unknown:
+		return Heard{Host: host, Name: d.Name}
+	}
+	return hearInstanceOTP(host, e.Data)
+}
+
+// hearInstanceOTP translates what happened to one instance, or did not.
+func hearInstanceOTP(host lattice.HostID, data any) Heard {
+	switch d := data.(type) {
 	case wasmbus.OTPActorStarted:
 		return heard(host, lattice.Started{Host: host, Key: componentOTP(d.PublicKey), Ref: ref(d.ImageRef),
 			Annotations: annotations(d.Annotations), Instance: d.InstanceID})
@@ -53,15 +69,6 @@ func hearOTP(e wasmbus.Event, at time.Duration) Heard {
 		return heard(host, lattice.Health{Host: host, Key: providerOTP(d.PublicKey, d.LinkName), Healthy: true})
 	case wasmbus.OTPHealthCheckFailed:
 		return heard(host, lattice.Health{Host: host, Key: providerOTP(d.PublicKey, d.LinkName)})
-	case wasmbus.OTPLinkdefSet:
-		return heard(host, lattice.LinkSet{Link: linkOTP(d.OTPLinkdef)})
-	case wasmbus.OTPLinkdefDeleted:
-		l := linkOTP(d.OTPLinkdef)
-		return heard(host, lattice.LinkDeleted{Slot: l.Slot(), Target: l.Target})
-	case wasmbus.OTPRefmapSet:
-		return heard(host, lattice.RefLearned{Ref: ref(d.OCIURL), ID: d.PublicKey})
-	case wasmbus.Unknown:
-		return Heard{Host: host, Name: d.Name}
 	}
 	return Heard{Host: host}
 }
