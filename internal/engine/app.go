@@ -193,26 +193,17 @@ func (e *Engine) restore(a *app) {
 		a.before, a.manifest = a.manifest, nil
 	}
 	e.derive(a)
-	for _, i := range a.run.Intents {
-		c := ledger.Command{
-			App: a.name, Revision: a.revision(), Epoch: e.cfg.Epoch, Action: ledger.Scale, Reason: ledger.ReasonTooFew, Host: i.Host,
-			Target: i.Target, From: i.From, To: i.To, Component: a.componentOf(i.Target),
-		}
-		e.ledger.Restore(c, e.now)
-	}
-}
-
-func (a *app) componentOf(t ledger.Target) string {
-	if a.wanted == nil {
-		return ""
-	}
-	for i := range a.wanted.Resources {
-		r := &a.wanted.Resources[i]
-		if r.Kind == t.Kind && r.LinkName == t.Link && (r.ID != "" && r.ID == t.ID || lattice.SameRef(r.Ref, t.Ref)) {
-			return r.Name
+	for _, in := range a.run.Intents {
+		for _, at := range in.At {
+			if at[0] < 0 || at[0] >= len(a.run.Hosts) {
+				continue // no record of ours
+			}
+			e.ledger.Restore(ledger.Command{
+				App: a.name, Revision: a.revision(), Epoch: e.cfg.Epoch, Action: ledger.Scale, Reason: ledger.ReasonTooFew,
+				Host: lattice.HostID(a.run.Hosts[at[0]]), Target: in.Target, From: at[1], To: at[2], Component: in.Component,
+			}, e.now)
 		}
 	}
-	return ""
 }
 
 func parse(raw json.RawMessage) *oam.Manifest {

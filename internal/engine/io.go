@@ -185,7 +185,7 @@ type Run struct {
 	Configs   []string        `json:"configs,omitempty"`  // config names that we put, sorted
 	Links     []AppliedLink   `json:"links,omitempty"`    // links that we put
 	Lists     []AppliedList   `json:"lists,omitempty"`    // config lists in force
-	Intents   []Intent        `json:"intents,omitempty"`  // relative commands that may be under way
+	Intents   []Intent        `json:"intents,omitempty"`  // starts that may be under way
 }
 
 // AppliedLink is a link that we put, with a hash of the config values that it carried then.
@@ -200,10 +200,10 @@ type AppliedList struct {
 	Names []string `json:"names"`
 }
 
-// Intent is a relative command that was saved before it was sent.
+// Intent is starts of one component that were saved before they were sent: hosts acknowledge before they work, so an owner that follows cannot see
+// them, and would start everything once more.
 type Intent struct {
-	Host   lattice.HostID `json:"host"`
-	Target ledger.Target  `json:"target"`
-	From   int            `json:"from"`
-	To     int            `json:"to"`
+	Component string        `json:"component"`
+	Target    ledger.Target `json:"target"`
+	At        [][3]int      `json:"at"` // index into Run.Hosts, instances before, instances wanted
 }

@@ -187,7 +187,7 @@ func (e *Engine) accept(a *app, res *plan.Result, scope plan.Scope) {
 		c := &res.Commands[i]
 		entry := e.ledger.Add(*c)
 		a.held = append(a.held, entry.ID)
-		if h := e.state.Host(c.Host); h != nil && h.Can.Relative {
+		if entry.Starting() {
 			a.mustSave, a.runDirty = true, true
 		}
 	}

@@ -24,7 +24,7 @@ func (e *Engine) save(a *app) {
 	run := a.run
 	run.App, run.Epoch = a.name, e.cfg.Epoch
 	run.Hosts = e.hostsUsed(a)
-	run.Intents = e.intents(a)
+	run.Intents = e.intents(a, run.Hosts)
 	a.retryAt = lattice.Never
 	if !a.mustSave && reflect.DeepEqual(run, a.run) && a.revise != 0 {
 		a.runDirty = false
@@ -73,16 +73,26 @@ func (e *Engine) hostsUsed(a *app) []string {
 	return out
 }
 
-// intents are the relative commands that may be under way.
-func (e *Engine) intents(a *app) []Intent {
+// intents are the starts that may be under way.
+func (e *Engine) intents(a *app, hosts []string) []Intent {
 	var out []Intent
+	where := map[string]int{} // component and target
 	for _, en := range e.ledger.All() {
 		if en.App != a.name || !en.Starting() {
 			continue
 		}
-		if h := e.state.Host(en.Host); h != nil && h.Can.Relative {
-			out = append(out, Intent{Host: en.Host, Target: en.Target, From: en.From, To: en.To})
+		at, ok := slices.BinarySearch(hosts, string(en.Host))
+		if !ok {
+			continue // the host is gone, and the command with it
 		}
+		k := en.Component + " " + en.Target.ID + " " + en.Target.Ref
+		i, known := where[k]
+		if !known {
+			i = len(out)
+			where[k] = i
+			out = append(out, Intent{Component: en.Component, Target: en.Target})
+		}
+		out[i].At = append(out[i].At, [3]int{at, en.From, en.To})
 	}
 	return out
 }

@@ -134,7 +134,7 @@ func runs(t *testing.T, b Backend) {
 		App: "shop", Epoch: 3, Acted: "01", Operation: engine.Deploy, Version: "v1", Manifest: manifest("shop", "v1"), Deleting: true,
 		Hosts: []string{"NA", "NB"}, Configs: []string{"shop-conf"}, Lists: []engine.AppliedList{{ID: "shop-web", Names: []string{"shop-conf"}}},
 		Links:   []engine.AppliedLink{{Link: lattice.Link{Source: "shop-web", Target: "db", Name: "default", Interfaces: []string{"store"}}, Values: "h"}},
-		Intents: []engine.Intent{{Host: "NA", From: 1, To: 2}},
+		Intents: []engine.Intent{{Component: "web", At: [][3]int{{1, 1, 2}}}},
 	}
 	rev, err := s.PutRun(ctx, "default", r, 0)
 	if err != nil {
