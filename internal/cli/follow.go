@@ -41,14 +41,15 @@ type Follower struct {
 	Every    time.Duration // how often the server is asked at most; 0 = 100 ms
 	Show     func(Moment)  // called with each change; may be nil
 
-	hosts   []wadmapi.Host
-	mute    bool // the server does not tell of hosts
-	took    map[int]time.Duration
-	doing   []activity
-	last    string // what Show was called with, as text
-	cause   string // the last one seen since something got better
-	failing time.Time
-	best    int
+	hosts    []wadmapi.Host
+	mute     bool // the server does not tell of hosts
+	took     map[int]time.Duration
+	doing    []activity
+	last     string // what Show was called with, as text
+	cause    string // the last one seen since something got better
+	failing  time.Time
+	doubting time.Time // since when "deployed" is told and not seen
+	best     int
 }
 
 // activity is a command that was sent and whose effect was not seen yet.
@@ -62,14 +63,28 @@ type activity struct {
 func (f *Follower) UntilDeployed(ctx context.Context) (Moment, error) {
 	return f.until(ctx, func(m *Moment) (bool, error) {
 		if m.Status.Type == wadmapi.StatusDeployed && (m.Version == f.Version || m.Version == "") {
-			return true, nil
+			return f.believe(m), nil
 		}
+		f.doubting = time.Time{}
 		f.judge(m)
 		if !f.failing.IsZero() && time.Since(f.failing) > patience {
 			return false, f.notDeployed()
 		}
 		return false, nil
 	})
+}
+
+// believe tells whether "deployed" is so. Right after a start the server still tells what it last knew; what the hosts run shows that. When both
+// go on contradicting each other, the server's word counts: it knows more than we do.
+func (f *Follower) believe(m *Moment) bool {
+	have, want := m.progress()
+	if f.mute || have >= want {
+		return true
+	}
+	if f.doubting.IsZero() {
+		f.doubting = time.Now()
+	}
+	return time.Since(f.doubting) > patience
 }
 
 // UntilGone waits until nothing of the application is left.

@@ -135,16 +135,11 @@ func toYAML(raw json.RawMessage) (string, error) {
 		return "", fmt.Errorf("reading the stored manifest: %w", err)
 	}
 	plainStyle(&root)
-	var b bytes.Buffer
-	enc := yaml.NewEncoder(&b)
-	enc.SetIndent(2)
-	if err := enc.Encode(&root); err != nil {
+	text, err := yaml.Dump(&root, yaml.WithIndent(2), yaml.WithCompactSeqIndent(false), yaml.WithLineWidth(-1))
+	if err != nil {
 		return "", fmt.Errorf("writing the manifest as YAML: %w", err)
 	}
-	if err := enc.Close(); err != nil {
-		return "", fmt.Errorf("writing the manifest as YAML: %w", err)
-	}
-	return b.String(), nil
+	return string(text), nil
 }
 
 // plainStyle takes the braces and quotes of JSON away; the encoder quotes again what YAML would read as something else than text.

@@ -248,7 +248,7 @@ func hostNames(hosts []wadmapi.Host) *strings.Replacer {
 
 // shortID is enough of a long id to tell it from its neighbours.
 func shortID(id string) string {
-	if len(id) <= 12 {
+	if len(id) <= 30 {
 		return id
 	}
 	return id[:6] + "…" + id[len(id)-4:]

@@ -39,7 +39,7 @@ type appSeen struct {
 	last     wadmapi.Status
 	since    time.Time // of not being deployed
 	lostHost bool      // a host went since then
-	cause    string    // last told, without numbers
+	cause    string    // told since it was last settled, without numbers
 }
 
 // tell says what happens, until ctx ends or the control plane does.
@@ -124,6 +124,9 @@ func (w *watcher) status(app string, st wadmapi.Status, now time.Time) string {
 	}
 	before := a.last
 	a.last = st
+	if settled(st) {
+		a.cause = ""
+	}
 	if settled(before) && (!settled(st) || st.Version != before.Version) {
 		a.since = now
 	}
@@ -145,10 +148,10 @@ func (w *watcher) status(app string, st wadmapi.Status, now time.Time) string {
 		}
 		return app + " undeployed"
 	case wadmapi.StatusFailed, wadmapi.StatusUnhealthy:
-		text := firstCause(st)
-		same := before.Status.Type == st.Status.Type && a.cause == withoutNumbers(text)
-		a.cause = withoutNumbers(text)
-		if same {
+		text, _, _ := strings.Cut(firstCause(st), " (retry ") // each try would be a line of its own
+		if cause := withoutNumbers(text); cause != a.cause {
+			a.cause = cause
+		} else {
 			return ""
 		}
 		return fmt.Sprintf("%s %s: %s", app, st.Status.Type, w.named(text))
