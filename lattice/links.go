@@ -104,11 +104,12 @@ func slotRange(all []Link, slot Slot) (from, to int) {
 	return from, to
 }
 
-// upsert puts a link in its place among the links of its source; an equal target in the slot is replaced.
+// upsert puts a link in its place among the links of its source; an equal target in the slot is replaced. An OTP slot holds one link, whatever its
+// target.
 func upsert(all []Link, l Link) (changed []Link, added, differs bool) {
 	from, to := slotRange(all, l.Slot())
 	for i := from; i < to; i++ {
-		if all[i].Target == l.Target {
+		if all[i].Target == l.Target || l.Contract != "" {
 			if all[i].Equal(l) {
 				return all, false, false
 			}

@@ -234,8 +234,8 @@ func credited(piles []pile, shares []oam.Share) int {
 // open says that the start may still take effect on the host: it has been taken up and not finished, or is on its way.
 func (j *judge) open(f flight, h *sim.HostTruth, at time.Duration) bool {
 	for _, s := range h.Starting {
-		if f.cmd.Target.ID != "" && s.ID == f.cmd.Target.ID || s.Ref == f.cmd.Target.Ref {
-			return s.Since >= f.at
+		if s.Ref == f.cmd.Target.Ref && (f.cmd.Target.ID == "" || s.ID == f.cmd.Target.ID || j.w.otp) {
+			return s.Since >= f.at && s.Since < f.at+100*time.Millisecond // a later one is somebody else's
 		}
 	}
 	return !j.takenUp(f, h.ID) && at-f.at < 25*time.Millisecond && !j.undelivered(f) // the bus delivers within its delay and jitter
