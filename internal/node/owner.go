@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -50,7 +51,6 @@ func newOwner(t *tenure, epoch uint64) (*owner, error) {
 		views: make(chan chan engine.View), failed: make(chan error, 1), done: make(chan struct{}),
 	}
 	o.saver = newSaver(p.stores.Runs, t.lattice, func(in engine.Saved) { o.inbox.put(in) })
-	o.teller = newTeller(p.nc, t.lattice, o.log)
 	o.machine = p.cfg.Machine(engine.Config{Lattice: t.lattice, Dialect: p.cfg.Dialect, Epoch: epoch, Settings: p.cfg.Settings})
 	var err error
 	o.control, err = control.New(p.nc, control.Config{Lattice: t.lattice, Prefix: p.cfg.Prefix, Dialect: p.cfg.Dialect, Now: p.clock.now, Log: o.log},
@@ -68,6 +68,7 @@ func newOwner(t *tenure, epoch uint64) (*owner, error) {
 		o.feed.Close()
 		return nil, fmt.Errorf("listening to questions for the owner: %w", err)
 	}
+	o.teller = newTeller(p.nc, t.lattice, o.log)
 	return o, nil
 }
 
@@ -78,6 +79,7 @@ func (o *owner) close() {
 	o.feed.Close()
 	o.control.Close()
 	o.saver.wait()
+	o.teller.close()
 }
 
 // run is the loop, until ctx ends or the owner fails.
@@ -164,18 +166,24 @@ func (o *owner) carryOut(out engine.Output) {
 	for _, save := range out.Save {
 		o.saver.put(save)
 	}
-	if len(out.Send) > 0 {
-		o.control.Queue(out.Send)
-	}
 	if len(out.Ask) > 0 {
 		o.control.Ask(out.Ask)
 	}
 	if !o.t.holds(o.epoch) {
-		return // nothing is sent or told by who may not act; the tenure ends this owner
+		o.control.Queue(out.Send) // nothing is sent or told by who may not act; the tenure ends this owner
+		return
+	}
+	// In pieces: hosts work on the first commands while the next ones are written.
+	for some := range slices.Chunk(out.Send, sendAtOnce) {
+		o.control.Queue(some)
+		o.control.Flush(o.maySend)
 	}
 	o.control.Flush(o.maySend)
 	o.teller.tell(out.Tell, out.Notice)
 }
+
+// sendAtOnce is how many commands are written before they go out.
+const sendAtOnce = 64
 
 // maySend is asked right before each command: the right to act, then the sense of it.
 func (o *owner) maySend(c *ledger.Command) bool {

@@ -161,8 +161,12 @@ func TestAStatusWaitsForTheConnection(t *testing.T) {
 		nc.Flush()
 		away.Close()
 		tell := newTeller(away, "l", slog.New(slog.DiscardHandler))
+		defer func() { tell.close() }()
 		tell.tell([]engine.StatusChange{{App: "a", Status: wadmapi.NewStatus(wadmapi.StatusReconciling, "")}}, []engine.Notice{{Name: "old_news"}})
-		tell.nc = nc
+		tell.close()
+		unsent := tell.unsent
+		tell = newTeller(nc, "l", slog.New(slog.DiscardHandler))
+		tell.unsent = unsent
 		tell.tell([]engine.StatusChange{{App: "a", Status: wadmapi.NewStatus(wadmapi.StatusDeployed, "")}, {App: "b", Forget: true}}, []engine.Notice{{Name: "news"}})
 		var got []string
 		for range 3 {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,18 +16,27 @@ import (
 )
 
 // teller publishes what an owner has to tell. A status that could not be sent is sent later, unless a newer one replaces it; an event is
-// news, and old news is none.
+// news, and old news is none. Events are written beside the loop: a deploy of a thousand commands tells as many, and the hosts come first.
 type teller struct {
 	nc      *nats.Conn
 	lattice string
 	log     *slog.Logger
 	unsent  map[string][]byte // by application
+
+	ready chan struct{}
+	done  chan struct{}
+	mu    sync.Mutex
+	news  []engine.Notice
+	ended bool
 }
 
 func newTeller(nc *nats.Conn, lattice string, log *slog.Logger) *teller {
-	return &teller{nc: nc, lattice: lattice, log: log, unsent: make(map[string][]byte)}
+	t := &teller{nc: nc, lattice: lattice, log: log, unsent: make(map[string][]byte), ready: make(chan struct{}, 1), done: make(chan struct{})}
+	go t.run()
+	return t
 }
 
+// tell publishes the statuses and hands over the events.
 func (t *teller) tell(changes []engine.StatusChange, notices []engine.Notice) {
 	for _, c := range changes {
 		status := c.Status
@@ -48,12 +58,51 @@ func (t *teller) tell(changes []engine.StatusChange, notices []engine.Notice) {
 		}
 		delete(t.unsent, app)
 	}
-	for _, n := range notices {
-		t.log.Debug("event", "name", n.Name)
-		event := wadmapi.EncodeEvent(uuid.NewString(), time.Now().UTC().Format(time.RFC3339Nano), n.Name, n.Data)
-		if err := t.nc.Publish(wadmapi.EventSubject(t.lattice, n.Name), event); err != nil {
-			t.log.Debug("an event was not told", "name", n.Name, "error", err)
+	if len(notices) > 0 {
+		t.mu.Lock()
+		t.news = append(t.news, notices...)
+		t.mu.Unlock()
+		t.wake()
+	}
+}
+
+func (t *teller) wake() {
+	select {
+	case t.ready <- struct{}{}:
+	default:
+	}
+}
+
+// close returns when the last event is out.
+func (t *teller) close() {
+	t.mu.Lock()
+	t.ended = true
+	t.mu.Unlock()
+	t.wake()
+	<-t.done
+}
+
+func (t *teller) run() {
+	defer close(t.done)
+	for range t.ready {
+		t.mu.Lock()
+		news, ended := t.news, t.ended
+		t.news = nil
+		t.mu.Unlock()
+		for _, n := range news {
+			t.publish(n)
 		}
+		if ended {
+			return
+		}
+	}
+}
+
+func (t *teller) publish(n engine.Notice) {
+	t.log.Debug("event", "name", n.Name)
+	event := wadmapi.EncodeEvent(uuid.NewString(), time.Now().UTC().Format(time.RFC3339Nano), n.Name, n.Data)
+	if err := t.nc.Publish(wadmapi.EventSubject(t.lattice, n.Name), event); err != nil {
+		t.log.Debug("an event was not told", "name", n.Name, "error", err)
 	}
 }
 
