@@ -38,6 +38,7 @@ type app struct {
 	parts    map[plan.PartID]plan.Part
 	leftover int
 	owed     int
+	lent     int // configs that others use: they outlast an undeploy
 	dirt     dirt
 	wakeAt   time.Duration
 	hostless bool // its status says that there is no host
@@ -278,6 +279,7 @@ func (a *app) asked() (op Operation, id, version string, m *oam.Manifest) {
 func (e *Engine) derive(a *app) {
 	d, mixed := e.dialect()
 	e.users.drop(a)
+	e.returned()
 	a.wanted, a.from = nil, nil
 	a.dirt.all = true
 	e.restlessDrop(a)
@@ -293,6 +295,14 @@ func (e *Engine) derive(a *app) {
 		a.from = plan.Want(a.before, d)
 	}
 	e.users.add(a, e.state)
+}
+
+// returned has those look again whose configs somebody else may have ceased to use.
+func (e *Engine) returned() {
+	// order: marks only.
+	for name := range e.users.removing {
+		e.apps[name].dirt.configs = true
+	}
 }
 
 // refresh asks for what a new wish depends on: what runs, the links, the configs.
@@ -373,15 +383,23 @@ func (a *app) applyLink(l lattice.Link) {
 	a.run.Links = append(a.run.Links, AppliedLink{Link: l, Values: values})
 }
 
-// noteLinks counts how often a link that we put was missing.
-func (a *app) noteLinks(s *lattice.State) {
-	for _, l := range a.run.Links {
-		k := linkKey{l.Link.Slot(), l.Link.Target}
-		there := slices.ContainsFunc(s.LinksFrom(l.Link.Source), func(h lattice.Link) bool { return h.Slot() == k.slot && h.Target == k.target })
-		if there {
-			delete(a.missed, k)
-		} else {
-			a.missed[k]++
+// surely is how often a link must be missing before it is put again: a list may lag behind, so once is not enough.
+const surely = 2
+
+// linksMissing counts, for those links that we put and which are about, that they were missing once more, or that they are there.
+func (e *Engine) linksMissing(about func(lattice.Link) bool, times int) {
+	// order: each application by itself.
+	for _, a := range e.apps {
+		for _, l := range a.run.Links {
+			if !about(l.Link) {
+				continue
+			}
+			k := linkKey{l.Link.Slot(), l.Link.Target}
+			if slices.ContainsFunc(e.state.LinksFrom(l.Link.Source), func(h lattice.Link) bool { return h.Slot() == k.slot && h.Target == k.target }) {
+				delete(a.missed, k)
+			} else {
+				a.missed[k] += times
+			}
 		}
 	}
 }

@@ -100,7 +100,9 @@ func (e *Engine) learn(in Learned) {
 			e.heard(q.Host)
 		}
 	case AskLinks:
-		if in.Err != "" && len(e.state.Hosts()) > 0 {
+		if in.Err == "" {
+			e.linksMissing(func(lattice.Link) bool { return true }, 1)
+		} else if len(e.state.Hosts()) > 0 {
 			e.repeat(q)
 		}
 		e.linksMoved()
@@ -139,6 +141,16 @@ func (e *Engine) heard(id lattice.HostID) {
 	for name := range e.users.removing {
 		e.apps[name].dirt.leftovers = true // an inventory without its things is what it waits for
 	}
+}
+
+// askLinks asks for the links, but not at once again: a list that lagged behind does so for a moment.
+func (e *Engine) askLinks() {
+	at := e.state.LinksAsked()
+	if soonest := at + e.cfg.Settings.Repeat/10; at != lattice.Never && e.now < soonest {
+		e.repeatAt(Question{Topic: AskLinks}, soonest)
+		return
+	}
+	e.ask(Question{Topic: AskLinks})
 }
 
 // resync asks for what no heartbeat tells.

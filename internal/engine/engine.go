@@ -183,6 +183,9 @@ func (e *Engine) observe(ev lattice.Event) {
 		return
 	}
 	eff := e.state.Apply(ev, e.now)
+	if gone, ok := ev.(lattice.LinkDeleted); ok && eff.Links {
+		e.linksMissing(func(l lattice.Link) bool { return l.Slot() == gone.Slot }, surely)
+	}
 	e.stirred = e.stirred || eff.Changed || eff.Doubtful || eff.Restarted
 	if eff.Restarted {
 		e.settled(e.ledger.HostRestarted(eff.Host, e.now))
@@ -313,7 +316,6 @@ func (e *Engine) hostsMoved(host lattice.HostID) {
 func (e *Engine) linksMoved() {
 	// order: marks only.
 	for _, a := range e.apps {
-		a.noteLinks(e.state)
 		if a.active() {
 			a.dirt.links = true
 		}

@@ -59,6 +59,7 @@ func (e *Engine) absenceProven(a *app) bool {
 // unheard says that a host was seen whose contents are not known yet: for a moment nothing is placed, for it may run what seems missing.
 func (e *Engine) unheard() (until time.Duration, yes bool) {
 	until = lattice.Never
+	// order: each by itself, and a minimum.
 	for id, since := range e.watch.unheard {
 		h := e.state.Host(id)
 		if h == nil || h.InventoryAsked > since || e.now >= since+e.cfg.Settings.Window {
@@ -175,7 +176,10 @@ func (e *Engine) accept(a *app, res *plan.Result, scope plan.Scope) {
 			a.dirt.leftovers = true
 		}
 	}
-	if a.leftover+a.owed > 0 || a.run.Deleting {
+	if scope.All || scope.Leftovers || scope.Configs {
+		a.lent = res.Lent
+	}
+	if a.leftover+a.owed+a.lent > 0 || a.run.Deleting {
 		e.users.removing[a.name] = true
 	} else {
 		delete(e.users.removing, a.name)
@@ -195,7 +199,7 @@ func (e *Engine) accept(a *app, res *plan.Result, scope plan.Scope) {
 		e.ask(Question{Topic: AskInventory, Host: h})
 	}
 	if res.AskLinks {
-		e.ask(Question{Topic: AskLinks})
+		e.askLinks()
 	}
 	for _, c := range res.AskConfig {
 		e.ask(Question{Topic: AskConfig, Name: c})
@@ -258,12 +262,13 @@ func (e *Engine) conclude(a *app) {
 		return
 	}
 	if a.run.Deleting {
-		if e.confirmedEmpty(a) {
+		if e.confirmedEmpty(a) && a.lent == 0 {
 			a.run.Deleting = false
 			a.run.Manifest, a.run.From, a.run.Configs, a.run.Links, a.run.Lists, a.run.Hosts = nil, nil, nil, nil, nil, nil
 			e.users.drop(a)
 			a.before, a.from = nil, nil
 			delete(e.users.removing, a.name)
+			e.returned()
 			a.runDirty = true
 		}
 		return
@@ -368,6 +373,9 @@ func (a *app) undecided() bool {
 }
 
 func (e *Engine) deletingStatus(a *app) wadmapi.Status {
+	if a.told != nil && a.told.Status.Type == wadmapi.StatusUndeployed && a.leftover == 0 {
+		return *a.told // what others had borrowed goes without a word
+	}
 	open := e.ledger.OpenOf(a.name)
 	if a.leftover+a.owed+open == 0 && !a.dirt.any() && e.liveConfirmed(a) {
 		return status.Undeployed()

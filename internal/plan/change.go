@@ -84,19 +84,17 @@ func (j *job) listInForce(s *site) bool {
 	return have == j.r.ScalerID || have == j.r.scalerIDWith(j.App, s.item.Ref, j.r.Config)
 }
 
+// endsEverywhere says that an instance must go of a provider whose stop ends it on every host of the lattice.
+func (j *job) endsEverywhere() bool {
+	return j.r.Kind == lattice.Provider && slices.ContainsFunc(j.order, func(s *site) bool {
+		return s.host.Can.StopAll && s.have > 0 && (s.gone > 0 || s.old)
+	})
+}
+
 // stopAll deals with providers whose stop ends them on every host of the lattice: taking one away takes all, so all are stopped, and started
 // again where they are wanted once that is confirmed.
 func (j *job) stopAll() bool {
-	if j.r.Kind != lattice.Provider {
-		return false
-	}
-	needed := false
-	for _, s := range j.order {
-		if s.host.Can.StopAll && s.have > 0 && (s.gone > 0 || s.old) {
-			needed = true
-		}
-	}
-	if !needed {
+	if !j.endsEverywhere() {
 		return false
 	}
 	j.part.Changing = true

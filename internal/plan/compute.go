@@ -58,6 +58,7 @@ type Result struct {
 	AskConfig []string
 	Leftover  int           // instances that are ours and not wanted
 	Owed      int           // links and configs of ours that are not wanted and still there
+	Lent      int           // configs of ours that are not wanted, but that another application uses: they stay until it goes
 	Wake      time.Duration // Never, or when to look again though nothing happened
 }
 

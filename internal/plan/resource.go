@@ -67,7 +67,9 @@ func (p *pass) resource(r *Resource) {
 		j.part.Starting = j.part.Starting || e.Starting()
 		j.part.Changing = j.part.Changing || e.Action == ledger.Update || e.From == e.To
 	}
-	if missing > 0 || j.adding() {
+	if j.endsEverywhere() {
+		j.part.Starting = j.part.Starting || j.adding() // after all have ended, for the end of one may end what has just started
+	} else if missing > 0 || j.adding() {
 		j.starts(ready)
 	}
 	j.changes(ready)

@@ -42,8 +42,15 @@ func heldByOther(it *lattice.Item, app string) (owner string, held bool) {
 }
 
 // isFresh says that something heard after the last command for the target tells how many of it run there. Nothing is stopped on older news.
+// Where instances are counted one by one, a crash is told as a start alone: there an inventory must have counted them since.
 func isFresh(v *View, app string, host lattice.HostID, key lattice.Key, t ledger.Target) bool {
 	at := v.State.Evidence(host, key)
+	if h := v.State.Host(host); h != nil && h.Can.Relative && key.Kind == lattice.Component {
+		if it := h.Item(key); it != nil && it.Terminal > h.InventoryAsked {
+			return false
+		}
+		at = h.InventoryAsked
+	}
 	return at != lattice.Never && at > v.Ledger.LastSent(app, host, t)
 }
 

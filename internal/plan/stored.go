@@ -210,13 +210,19 @@ func (p *pass) staleValues(want lattice.Link, l *Link, before string, applied bo
 }
 
 // putMissing puts a link that is not there. A list of links may lag, so one that we put before must be missing twice.
+// Should it be there all the same, its values must not survive: where they have changed, it is deleted first.
 func (p *pass) putMissing(part *Part, l *Link, want lattice.Link) {
-	if _, applied := p.Memory.Applied(want); applied && p.Memory.Missed(want) < 2 {
+	before, applied := p.Memory.Applied(want)
+	if applied && p.Memory.Missed(want) < 2 {
 		p.out.AskLinks = true
 		part.Held = true
 		return
 	}
-	if p.linkConfigs(part, l, want) {
+	switch ready := p.linkConfigs(part, l, want); {
+	case !ready:
+	case applied && want.Contract == "" && before != l.Values:
+		p.sendLink(part, l, ledger.Command{Action: ledger.DeleteLink, Link: want, Reason: ledger.ReasonLinkConfig})
+	default:
 		p.sendLink(part, l, ledger.Command{Action: ledger.PutLink, Link: want, Reason: ledger.ReasonLinkMissing})
 	}
 }
@@ -285,10 +291,11 @@ func (p *pass) unwantedLinks() {
 	}
 }
 
-// stillServes says that the revision before may still need the link: it runs on until everything of the new one is confirmed.
+// stillServes says that the revision before may still need the link: it runs on until everything of the new one is confirmed, or, in an undeploy,
+// until it has ended.
 func (p *pass) stillServes(l lattice.Link) bool {
 	if p.Wanted == nil {
-		return false
+		return len(p.State.KeysOf(p.App)) > 0
 	}
 	if p.starting() {
 		return true
@@ -345,6 +352,10 @@ func (p *pass) unwantedConfigs() {
 		if known && !s.Found {
 			continue
 		}
+		if p.InUse != nil && p.InUse(name) {
+			p.out.Lent++
+			continue
+		}
 		p.out.Owed++
 		if !known || p.configUsed(name) || p.openStored(func(e *ledger.Entry) bool { return e.ConfigName == name }) != nil {
 			continue
@@ -359,7 +370,7 @@ func (p *pass) unwantedConfigs() {
 }
 
 func (p *pass) configUsed(name string) bool {
-	if p.InUse != nil && p.InUse(name) || p.out.Leftover > 0 || p.starting() || p.Ledger.OpenOf(p.App) > 0 || len(p.out.Commands) > 0 {
+	if p.out.Leftover > 0 || p.starting() || p.linksUnsettled("") || p.Ledger.OpenOf(p.App) > 0 || len(p.out.Commands) > 0 {
 		return true
 	}
 	return slices.ContainsFunc(p.State.Links(), func(l lattice.Link) bool {

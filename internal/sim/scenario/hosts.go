@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -277,6 +278,30 @@ func (w *world) foreign(c *Command) error {
 		return w.raw(w.otp().LaunchProvider(id), wasmbus.OTPLaunchProvider{ProviderRef: ref, LinkName: "default", ContractID: contract(c.Args[1]), HostID: id, Annotations: notes})
 	}
 	return w.raw(w.otp().LaunchActor(id), wasmbus.OTPLaunchActor{ActorRef: ref, Annotations: notes, Count: n, HostID: id})
+}
+
+// drop loses the events of the given names from now on; none: nothing is lost any more.
+func (w *world) drop(c *Command) error {
+	w.dropped = c.Args
+	return nil
+}
+
+func (w *world) lost(m sim.Msg) bool {
+	return strings.HasPrefix(m.Subject, "wasmbus.evt.") && slices.ContainsFunc(w.dropped, func(name string) bool {
+		return strings.HasSuffix(m.Subject, "."+name) || bytes.Contains(m.Data, []byte(`.`+name+`"`))
+	})
+}
+
+// stopProvider stops a provider as somebody else would.
+func (w *world) stopProvider(c *Command) error {
+	if len(c.Args) != 2 {
+		return errors.New("needs a host and an image or id")
+	}
+	id := w.ids[c.Args[0]]
+	if w.dialect == "v1" {
+		return w.raw(w.v1().ProviderStop(id), wasmbus.V1StopProvider{HostID: id, ProviderID: c.Args[1]})
+	}
+	return w.raw(w.otp().StopProvider(id), wasmbus.OTPStopProvider{ProviderRef: key("V", repository(c.Args[1])), LinkName: "default", HostID: id})
 }
 
 func (w *world) putConfig(c *Command) error {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/wadm-go/wadm/internal/ledger"
+	"github.com/wadm-go/wadm/internal/plan"
 	"github.com/wadm-go/wadm/internal/sim"
 	"github.com/wadm-go/wadm/lattice"
 )
@@ -121,6 +122,16 @@ func (w *world) showHosts(*Command) error {
 		}
 		if len(h.Components)+len(h.Providers)+len(h.Starting) == 0 {
 			w.printf("  nothing")
+		}
+	}
+	return nil
+}
+
+// showAnnotations prints the spread that hosts have noted for each component.
+func (w *world) showAnnotations(*Command) error {
+	for _, h := range w.cluster.Truth().Hosts {
+		for _, c := range h.Components {
+			w.printf("%s %d %s spread_name=%s", h.ID, c.Count, w.bare(c.ID), c.Annotations[plan.SpreadAnnotation])
 		}
 	}
 	return nil

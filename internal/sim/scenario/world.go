@@ -34,6 +34,7 @@ type world struct {
 	told    int
 	noticed int
 	sent    int
+	dropped []string          // events that are lost
 	said    map[string]string // application → the line that was told last
 	least   map[string]int
 	most    map[string]int
@@ -56,7 +57,10 @@ func newWorld(dialect string, options map[string]string) (*world, error) {
 	default:
 		return nil, fmt.Errorf("%q is no dialect", dialect)
 	}
-	w.plane = plane.New(plane.Options{Cluster: sim.Options{Dialect: d, Version: options[dialect], Seed: 1, Timing: timing()}})
+	w.plane = plane.New(plane.Options{
+		Cluster: sim.Options{Dialect: d, Version: options[dialect], Seed: 1, Timing: timing()},
+		Bus:     sim.BusOptions{Drop: w.lost},
+	})
 	w.cluster = w.plane.Cluster
 	return w, nil
 }
@@ -70,6 +74,7 @@ var commands = map[string]func(*world, *Command) error{
 	"kill": (*world).fault, "stop": (*world).fault, "return": (*world).fault, "replace": (*world).fault, "cut": (*world).fault, "heal": (*world).fault,
 	"slow": (*world).fault, "refuse-starts": (*world).fault, "fail-starts": (*world).fault, "mute": (*world).fault, "crash-instance": (*world).fault,
 	"crash-provider": (*world).fault, "label": (*world).label, "image": (*world).describe,
+	"annotations": (*world).showAnnotations, "drop": (*world).drop, "stop-provider": (*world).stopProvider,
 	"foreign": (*world).foreign, "put-config": (*world).putConfig, "delete-config": (*world).deleteConfig, "delete-link": (*world).deleteLink,
 }
 
