@@ -130,18 +130,9 @@ func (w *watcher) status(app string, st wadmapi.Status, now time.Time) string {
 	if settled(before) && (!settled(st) || st.Version != before.Version) {
 		a.since = now
 	}
-	took := now.Sub(a.since)
 	switch st.Status.Type {
 	case wadmapi.StatusDeployed:
-		healed := a.lostHost && before.Version == st.Version && before.Status.Type != wadmapi.StatusDeployed
-		a.lostHost = false
-		switch {
-		case before.Status.Type == wadmapi.StatusDeployed && before.Version == st.Version:
-			return ""
-		case healed:
-			return fmt.Sprintf("%s healed in %s", app, milliseconds(took))
-		}
-		return fmt.Sprintf("%s %s deployed in %s", app, st.Version, milliseconds(took))
+		return a.deployed(app, before, now)
 	case wadmapi.StatusUndeployed:
 		if before.Status.Type == wadmapi.StatusUndeployed || before.Status.Type == "" {
 			return ""
@@ -157,6 +148,22 @@ func (w *watcher) status(app string, st wadmapi.Status, now time.Time) string {
 		return fmt.Sprintf("%s %s: %s", app, st.Status.Type, w.named(text))
 	}
 	return ""
+}
+
+// deployed words the end of a change, unless nothing had changed.
+func (a *appSeen) deployed(app string, before wadmapi.Status, now time.Time) string {
+	wasDeployed, lost := before.Status.Type == wadmapi.StatusDeployed, a.lostHost
+	a.lostHost = false
+	switch took := milliseconds(now.Sub(a.since)); {
+	case before.Version != a.last.Version:
+		return fmt.Sprintf("%s %s deployed in %s", app, a.last.Version, took)
+	case wasDeployed:
+		return ""
+	case lost:
+		return fmt.Sprintf("%s healed in %s", app, took)
+	default:
+		return fmt.Sprintf("%s %s deployed in %s", app, a.last.Version, took)
+	}
 }
 
 // settled tells whether nothing is under way with an application.
