@@ -254,3 +254,15 @@ func (s *State) reborn(id HostID, uptime uint64) {
 		delete(s.stopped, id)
 	}
 }
+
+// CastDoubt notes that something that the owner asked of a live host should have shown and did not: the host's inventory must be asked for before an
+// absence of the key there is believed. It is no sign of life.
+func (s *State) CastDoubt(id HostID, k Key, now time.Duration) Effect {
+	var eff Effect
+	if h := s.hosts[id]; h != nil {
+		eff.Host = id
+		s.doubt(h, max(now, 0), &eff)
+		eff.Keys = []Key{k}
+	}
+	return eff
+}

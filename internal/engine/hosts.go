@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"time"
 
+	"github.com/wadm-go/wadm/internal/ledger"
 	"github.com/wadm-go/wadm/lattice"
 )
 
@@ -166,7 +167,7 @@ func (e *Engine) lostHost(id lattice.HostID, dead bool) {
 // elapse does what time alone brings.
 func (e *Engine) elapse() {
 	if next := e.ledger.NextDeadline(); next != lattice.Never && e.now >= next {
-		e.settled(e.ledger.Expire(e.now))
+		e.expired(e.ledger.Expire(e.now))
 	}
 	if !e.connected {
 		return
@@ -193,6 +194,25 @@ func (e *Engine) elapse() {
 		}
 	}
 	e.retrySaves()
+}
+
+// expired takes the commands of which nothing was heard until their deadline. The word of their effect may have been lost, so the host is asked before an
+// absence there is believed; one that has been silent for long enough is declared dead first, now that it owes nothing.
+func (e *Engine) expired(outs []ledger.Outcome) {
+	e.settled(outs)
+	for i := range outs {
+		c := &outs[i].Entry.Command
+		h := e.state.Host(c.Host)
+		if h == nil || !outs[i].Entry.Starting() {
+			continue
+		}
+		if e.watch.suspect[h.ID] && e.isDead(h, false) {
+			e.unanswered(h.ID, false)
+			continue
+		}
+		key := lattice.Key{Kind: c.Target.Kind, ID: c.Target.ID, Link: c.Target.Link}
+		e.touched(e.state.CastDoubt(h.ID, key, e.now))
+	}
 }
 
 // windowClosed ends the time in which hosts answer a ping.

@@ -150,7 +150,7 @@ func (l *Ledger) Observe(ev lattice.Event, now time.Duration) []Outcome {
 	switch ev := ev.(type) {
 	case lattice.Scaled:
 		return l.each(ev.Host, func(e *Entry) (evidence, string, bool) {
-			return done, "", e.Target.Kind == ev.Key.Kind && e.Target.ID == ev.Key.ID && e.SentAt != Never && ev.Count == e.To && ev.Annotations[lattice.AppAnnotation] == e.App
+			return done, "", e.Target.Kind == ev.Key.Kind && e.Target.ID == ev.Key.ID && e.SentAt != Never && ev.Count == e.To && ours(e, ev.Annotations)
 		}, now)
 	case lattice.Started:
 		return l.each(ev.Host, func(e *Entry) (evidence, string, bool) {
@@ -192,10 +192,8 @@ func names(e *Entry, k lattice.Key, ref string) bool {
 	return ref != "" && lattice.SameRef(e.Target.Ref, ref)
 }
 
-func ours(e *Entry, a lattice.Annotations) bool {
-	app, ok := a[lattice.AppAnnotation]
-	return !ok || app == e.App
-}
+// ours says that the event bears the application's annotation: somebody else's start of the same image settles nothing of ours.
+func ours(e *Entry, a lattice.Annotations) bool { return a[lattice.AppAnnotation] == e.App }
 
 func (l *Ledger) inventory(inv *lattice.Inventory, now time.Duration) []Outcome {
 	if inv.Bare {

@@ -42,8 +42,25 @@ func newJudge(w *world) *judge {
 func (j *judge) deployed(app string, m *oam.Manifest) { j.all[app] = append(j.all[app], m) }
 
 func (j *judge) fail(format string, args ...any) {
-	j.w.t.Fatalf("%s\n--- at %s\n%s\n--- trail\n%s\n--- sent\n%s", fmt.Sprintf(format, args...), j.w.p.Bus.Now(), j.w.p.Cluster.String(),
+	j.w.t.Fatalf("%s\n--- at %s\n%s\n--- believed\n%s\n--- trail\n%s\n--- sent\n%s", fmt.Sprintf(format, args...), j.w.p.Bus.Now(), j.w.p.Cluster.String(), j.believed(),
 		strings.Join(j.w.trail, "\n"), sentTail(j.w.p.Sent))
+}
+
+// believed is what the owner knows and said of hosts.
+func (j *judge) believed() string {
+	var b strings.Builder
+	if j.w.p.Engine == nil {
+		return "nobody owns the lattice"
+	}
+	for _, h := range j.w.p.Engine.View().Hosts {
+		fmt.Fprintf(&b, "%s seen %s ago, suspect %v, doubtful %v, %d things\n", h.Name, h.Seen, h.Suspect, h.Doubtful, len(h.Runs))
+	}
+	for _, n := range j.w.p.Notices {
+		if n.Name == wadmapi.EventHostLost || n.Name == wadmapi.EventCommandFailed {
+			fmt.Fprintf(&b, "%s %+v\n", n.Name, n.Data)
+		}
+	}
+	return b.String()
 }
 
 func sentTail(sent []plane.Sent) string {
@@ -372,6 +389,9 @@ func (j *judge) quiet() {
 		j.fail("%d commands in ten quiet minutes", n)
 	}
 	truth := w.p.Cluster.Truth()
+	if len(truth.Hosts) == 0 {
+		return // nothing runs, and every status says that there is no host
+	}
 	for _, app := range []string{"app1", "app2"} {
 		if m := w.want[app]; m != nil {
 			j.settled(app, m, &truth)
