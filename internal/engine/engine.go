@@ -307,7 +307,7 @@ func (e *Engine) hostsMoved(host lattice.HostID) {
 	}
 	// order: marks only.
 	for _, a := range e.apps {
-		if a.wanted == nil && a.active() || a.hostless {
+		if a.wanted == nil && a.active() || a.hostless || a.wanted != nil && e.dialectMoved(a) {
 			a.dirt.all = true
 		}
 	}

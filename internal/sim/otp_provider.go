@@ -213,7 +213,7 @@ func (h *host) stopProviderOTP(m Msg, r wasmbus.OTPStopProvider) {
 func (h *host) shutDownProvider(key, link string, header map[string][]string) time.Duration {
 	answered := false
 	for _, other := range h.c.hosts {
-		if other != h && !h.sw.SharedShutdown || !other.alive || other.spec.Dialect != wasmbus.DialectOTP {
+		if other != h && (!h.sw.SharedShutdown || other.cut != whole) || !other.alive || other.spec.Dialect != wasmbus.DialectOTP {
 			continue
 		}
 		for _, p := range other.otp.processes {

@@ -40,6 +40,8 @@ func (w *world) addHost(c *Command) error {
 			return fmt.Errorf("%q is no LABEL=VALUE", s)
 		case k == "version":
 			spec.Version = v
+		case k == "dialect" && v == "otp":
+			spec.Dialect = wasmbus.DialectOTP
 		default:
 			spec.Labels[k] = v
 		}
@@ -72,10 +74,11 @@ func (w *world) name(host, id string) {
 // image is the full reference of an image, which is made known to the registry on first sight.
 func (w *world) image(short string, provider bool) string {
 	ref := registry + short
-	if strings.Contains(short, "://") || strings.Contains(short, "/") {
+	builtin := strings.Contains(short, "://")
+	if builtin || strings.Contains(short, "/") {
 		ref = short
 	}
-	if _, ok := w.cluster.Registry.Images[ref]; !ok {
+	if _, ok := w.cluster.Registry.Images[ref]; !ok && !builtin {
 		w.cluster.Registry.Put(ref, w.newImage(short, provider))
 	}
 	if len(w.short) == 0 || !slices.Contains(w.short, registry) {
@@ -133,6 +136,8 @@ func (w *world) describe(c *Command) error {
 			img.Fail, err = failure(v)
 		case "times":
 			img.FailTimes, err = strconv.Atoi(v)
+		case "sick-after":
+			img.SickAfter, err = time.ParseDuration(v)
 		case "error":
 			img.Error = strings.ReplaceAll(v, "_", " ")
 		case "key":
