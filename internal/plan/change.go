@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/wadm-go/wadm/internal/ledger"
@@ -52,6 +53,7 @@ func (j *job) change(s *site, image bool) {
 		return // the scale that adds instances brings the list too
 	default:
 		c.Action, c.Reason = ledger.Scale, ledger.ReasonConfigList
+		c.Blind = maps.Equal(annotationsOf(s.item, j.App), c.Annotations)
 	}
 	j.send(&j.part, c)
 }
@@ -118,20 +120,15 @@ func (j *job) stopAll() bool {
 // oldOnes ends instances of the image before, on hosts that refuse a second reference under one key: where ours found another host, the old
 // ones go once nothing is missing; where there is none, host by host, all of the old, confirmed, then ours.
 func (j *job) oldOnes(missing int) {
-	var first *site
-	for _, s := range j.order {
-		if !s.old {
-			continue
-		}
-		j.part.Changing = true
-		if s.open != nil || j.part.Held {
-			return
-		}
-		if first == nil {
-			first = s
-		}
+	old := slices.ContainsFunc(j.order, func(s *site) bool { return s.old })
+	if !old {
+		return
 	}
-	if first == nil || j.part.Open+j.part.Sent > 0 || j.part.Starting && missing == 0 {
+	j.part.Changing = true
+	if missing > 0 && !j.adding() {
+		j.part.Told = append(j.part.Told, "the host refuses two references of one key: its old instances end before the new ones start")
+	}
+	if j.part.Held || j.part.Open+j.part.Sent > 0 || j.part.Starting && missing == 0 {
 		return
 	}
 	if missing > 0 && (j.adding() || slices.ContainsFunc(j.part.Gaps, func(g Gap) bool { return g.Why == BackingOff })) {
@@ -140,9 +137,6 @@ func (j *job) oldOnes(missing int) {
 	for _, s := range j.order {
 		if !s.old || missing > 0 && s.fit == 0 {
 			continue
-		}
-		if missing > 0 {
-			j.part.Told = append(j.part.Told, "the host refuses two references of one key: its old instances end before the new ones start")
 		}
 		j.stop(&j.part, stopping{
 			component: j.r.Name, host: s.host.ID, key: j.key, target: j.target(s.item.Ref),

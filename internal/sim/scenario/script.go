@@ -155,19 +155,20 @@ func (s *Script) outcome(got map[string][]string, i int) string {
 }
 
 func (w *world) group(it *item) (string, error) {
-	var b strings.Builder
+	w.out, w.began, w.watched, w.least, w.most = nil, w.plane.Bus.Now(), nil, map[string]int{}, map[string]int{}
 	for i := range it.commands {
 		c := &it.commands[i]
 		if c.Only != "" && c.Only != w.dialect {
 			continue
 		}
-		w.out = nil
 		if err := w.command(c); err != nil {
 			return "", fmt.Errorf("line %d: %s: %w", c.Line, c.Name, err)
 		}
-		for _, line := range w.out {
-			b.WriteString(strings.TrimRight(line, " ") + "\n")
-		}
+	}
+	w.counted()
+	var b strings.Builder
+	for _, line := range w.out {
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 	return b.String(), nil
 }

@@ -30,7 +30,8 @@ type world struct {
 	short   []string            // pairs for strings.NewReplacer: long, short
 	watched []string            // components whose number is watched
 
-	began   time.Duration // of this command
+	began   time.Duration // of this group of commands, from which times are counted
+	since   time.Duration // of this command
 	told    int
 	noticed int
 	sent    int
@@ -83,7 +84,7 @@ func (w *world) command(c *Command) error {
 	if do == nil {
 		return errors.New("no such command")
 	}
-	w.began = w.plane.Bus.Now()
+	w.since = w.plane.Bus.Now()
 	if err := do(w, c); err != nil {
 		return err
 	}
@@ -95,9 +96,14 @@ func (w *world) printf(format string, args ...any) {
 	w.out = append(w.out, w.shorten(fmt.Sprintf(format, args...)))
 }
 
-// note prints a line with the time since the command began.
+// note prints a line with the time since the group of commands began.
 func (w *world) note(at time.Duration, format string, args ...any) {
-	w.printf("%7s %s", fmt.Sprintf("+%.1fs", (at-w.began).Seconds()), fmt.Sprintf(format, args...))
+	d := at - w.began
+	clock := fmt.Sprintf("+%.1fs", d.Seconds())
+	if d >= 100*time.Second {
+		clock = fmt.Sprintf("+%dm%.1fs", d/time.Minute, (d % time.Minute).Seconds())
+	}
+	w.printf("%7s %s", clock, fmt.Sprintf(format, args...))
 }
 
 func (w *world) shorten(s string) string {
@@ -196,11 +202,11 @@ func (w *world) run(c *Command) error {
 	if err != nil {
 		return err
 	}
-	w.pass(w.began+d, nil)
-	if len(w.out) == 0 {
+	before := len(w.out)
+	w.pass(w.since+d, nil)
+	if len(w.out) == before {
 		w.printf("quiet for %s", c.Args[0])
 	}
-	w.counted()
 	return nil
 }
 
@@ -217,10 +223,9 @@ func (w *world) until(c *Command) error {
 	if err != nil {
 		return err
 	}
-	if !w.pass(w.began+d, cond) {
+	if !w.pass(w.since+d, cond) {
 		w.printf("not %s after %s", strings.Join(c.Args[:len(c.Args)-1], " "), c.Args[len(c.Args)-1])
 	}
-	w.counted()
 	return nil
 }
 
@@ -260,7 +265,6 @@ func (w *world) condition(args []string) (func() bool, error) {
 
 // pass steps the bus to a time, or until a condition holds, which it reports. What happened is printed after each step.
 func (w *world) pass(until time.Duration, cond func() bool) bool {
-	w.least, w.most = map[string]int{}, map[string]int{}
 	w.count()
 	for {
 		w.collect()
@@ -318,8 +322,10 @@ func (w *world) notice(n *engine.Notice) string {
 	return n.Name
 }
 
+// watch has the instances of some components counted until the group of commands ends.
 func (w *world) watch(c *Command) error {
 	w.watched = c.Args
+	w.count()
 	return nil
 }
 
@@ -336,6 +342,6 @@ func (w *world) count() {
 
 func (w *world) counted() {
 	for _, c := range w.watched {
-		w.printf("        %s: between %d and %d ran", c, w.least[c], w.most[c])
+		w.printf("%s: between %d and %d ran", c, w.least[c], w.most[c])
 	}
 }
