@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,6 +25,7 @@ func devCommand() *cobra.Command {
 			if o.Timeout <= 0 {
 				return cli.Usagef("--timeout must be above 0")
 			}
+			signal.Ignore(syscall.SIGPIPE) // with `| head` too, everything is taken down in order
 			return dev.Run(cmd.Context(), o)
 		},
 	}
