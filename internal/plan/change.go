@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/wadm-go/wadm/internal/ledger"
@@ -53,7 +52,6 @@ func (j *job) change(s *site, image bool) {
 		return // the scale that adds instances brings the list too
 	default:
 		c.Action, c.Reason = ledger.Scale, ledger.ReasonConfigList
-		c.Blind = maps.Equal(annotationsOf(s.item, j.App), c.Annotations)
 	}
 	j.send(&j.part, c)
 }
