@@ -35,8 +35,9 @@ var (
 	command  = []string{"cmd"}
 	simulate = []string{"internal/sim"}
 	testOnly = []string{"internal/storetest", "internal/natstest", "internal/guard"}
+	measure  = []string{"internal/bench"} // above everything: it takes the real parts, and plays the hosts and the server around them
 
-	everyone = slices.Concat(words, core, translate, contract, tongue, shells, samples, running, command, simulate, testOnly)
+	everyone = slices.Concat(words, core, translate, contract, tongue, shells, samples, running, command, simulate, testOnly, measure)
 )
 
 // edge forbids an import. A target is a directory of ours, a module path or a std package. What lies below one of
@@ -107,8 +108,12 @@ var forbidden = []edge{
 		why: "samples are data"},
 	{from: slices.Concat(words, core, translate, contract, shells, running, simulate, testOnly), to: samples,
 		why: "samples are what wadm dev begins with; nothing else may come to depend on what stands in them"},
-	{from: everyone, to: []string{"github.com/nats-io/nats-server/v2"}, except: []string{"cmd", "internal/natstest"},
-		why: "the embedded server is for wadm dev and for tests; everything else reaches NATS as a client"},
+	{from: everyone, to: []string{"github.com/nats-io/nats-server/v2"}, except: []string{"cmd", "internal/natstest", "internal/bench"},
+		why: "the embedded server is for wadm dev, for tests and for the speed table, which starts one in a process of its own; everything else reaches NATS as a client"},
+	{from: everyone, to: measure, except: measure,
+		why: "the speed table measures the parts; nothing may come to depend on what measures it"},
+	{from: measure, to: slices.Concat(tongue, command, simulate),
+		why: "the speed table meets the real parts at their own edges, and its hosts do nothing: a simulator would be measured too"},
 	{from: everyone, to: []string{"internal/storetest"}, except: []string{"internal/storetest"},
 		why: "a contract suite is imported by tests alone"},
 	{from: everyone, to: []string{"internal/natstest"}, except: []string{"internal/natstest"},
