@@ -63,6 +63,7 @@ type Engine struct {
 	brake    time.Duration           // losses after which a ping must close before anything is placed; Never
 	proven   map[lattice.HostID]bool // silent hosts of run records that nobody answers for
 	doubts   map[lattice.Key]map[lattice.HostID]bool
+	echoes   map[place]echo
 	asked    map[Question]QuestionID // outstanding, by what they are about (ID 0)
 	pending  map[QuestionID]Question
 	again    map[Question]time.Duration // failed questions, and when to repeat them
@@ -86,7 +87,7 @@ func New(cfg Config) *Engine {
 	e := &Engine{
 		cfg: cfg, state: lattice.New(), ledger: ledger.New(cfg.Settings.Ledger), apps: map[string]*app{},
 		pinged: lattice.Never, brake: lattice.Never, synced: lattice.Never,
-		proven: map[lattice.HostID]bool{}, doubts: map[lattice.Key]map[lattice.HostID]bool{},
+		proven: map[lattice.HostID]bool{}, doubts: map[lattice.Key]map[lattice.HostID]bool{}, echoes: map[place]echo{},
 		asked: map[Question]QuestionID{}, pending: map[QuestionID]Question{}, again: map[Question]time.Duration{},
 		users: newIndex(), restless: map[ledger.Work]bool{}, saves: map[SaveID]string{},
 	}
@@ -199,19 +200,45 @@ func (e *Engine) observe(ev lattice.Event) {
 	e.touched(eff)
 }
 
-// misleading says that the event tells of an update in place that is under way: such an update ends with a count of 0 though the component
-// runs on, so only an inventory is believed.
+// echo is what a host says of an update in place beside its result: one count of the new image and then a count of 0, though the component runs on.
+// They may come after the inventory that showed the result.
+type echo struct {
+	count, zero bool // still to come
+	until       time.Duration
+}
+
+type place struct {
+	host lattice.HostID
+	id   string
+}
+
+// misleading says that the event only echoes an update in place: it ends with a count of 0 though the component runs on, so that only an inventory is
+// believed.
 func (e *Engine) misleading(ev lattice.Event) bool {
 	s, ok := ev.(lattice.Scaled)
+	if !ok || len(e.echoes) == 0 {
+		return false
+	}
+	at := place{s.Host, s.Key.ID}
+	left, ok := e.echoes[at]
 	if !ok {
 		return false
 	}
-	for _, entry := range e.ledger.OpenOn(s.Host) {
-		if entry.Action == ledger.Update && entry.Target.ID == s.Key.ID {
-			e.ask(Question{Topic: AskInventory, Host: s.Host})
-			e.stirred = true
-			return true
-		}
+	hit := s.Count == 0 && left.zero || s.Count > 0 && left.count
+	if s.Count == 0 {
+		left.zero = false
+	} else {
+		left.count = false
+	}
+	if e.now > left.until || !left.count && !left.zero {
+		delete(e.echoes, at)
+	} else {
+		e.echoes[at] = left
+	}
+	if hit && e.now <= left.until {
+		e.ask(Question{Topic: AskInventory, Host: s.Host})
+		e.stirred = true
+		return true
 	}
 	return false
 }
@@ -418,6 +445,9 @@ func (e *Engine) MaySend(c *ledger.Command, now time.Duration) bool {
 			e.apps[out.Entry.App].pause(e.now + e.cfg.Settings.Repeat/25)
 		}
 		return false
+	}
+	if c.Action == ledger.Update {
+		e.echoes[place{c.Host, c.Target.ID}] = echo{count: true, zero: true, until: e.now + e.cfg.Settings.Ledger.ComponentStart}
 	}
 	return e.ledger.Sent(c.ID, e.now)
 }

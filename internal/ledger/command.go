@@ -70,6 +70,7 @@ type Command struct {
 	Annotations lattice.Annotations
 	Config      []string
 	Update      string // Update: the reference to change to (Target.Ref is the one that runs)
+	Blind       bool   // same count, another config list, and the annotations stand already: no inventory can show the effect
 	AckEnds     bool   // a stop that goes on after its event, and may end what is started meanwhile: the acknowledgement ends it
 
 	// Links.

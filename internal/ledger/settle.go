@@ -233,7 +233,7 @@ func (e *Entry) shownBy(inv *lattice.Inventory) bool {
 	case stop:
 		return count <= e.To
 	case rebuild:
-		return count == e.To && same
+		return !e.Blind && count == e.To && same
 	case update:
 		return lattice.SameRef(ref, e.Update)
 	}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/wadm-go/wadm/internal/ledger"
@@ -52,6 +53,7 @@ func (j *job) change(s *site, image bool) {
 		return // the scale that adds instances brings the list too
 	default:
 		c.Action, c.Reason = ledger.Scale, ledger.ReasonConfigList
+		c.Blind = maps.Equal(annotationsOf(s.item, j.App), c.Annotations)
 	}
 	j.send(&j.part, c)
 }
@@ -132,16 +134,27 @@ func (j *job) oldOnes(missing int) {
 	if missing > 0 && (j.adding() || slices.ContainsFunc(j.part.Gaps, func(g Gap) bool { return g.Why == BackingOff })) {
 		return // an image that fails elsewhere would fail here too, and the old would be gone
 	}
+	makeRoom := missing > 0 && slices.ContainsFunc(j.order, func(s *site) bool { return s.old && j.useful(s) })
 	for _, s := range j.order {
-		if !s.old || missing > 0 && s.fit == 0 {
+		if !s.old || makeRoom && !j.useful(s) {
 			continue
 		}
 		j.stop(&j.part, stopping{
 			component: j.r.Name, host: s.host.ID, key: j.key, target: j.target(s.item.Ref),
 			from: s.have, to: 0, reason: ledger.ReasonImageChanged, annotations: annotationsOf(s.item, j.App),
 		})
-		if missing > 0 {
+		if makeRoom {
 			return // one host at a time
 		}
 	}
+}
+
+// useful says that a spread that lacks instances could have them on the site, once the old ones have ended there.
+func (j *job) useful(s *site) bool {
+	for i, n := range j.need {
+		if n > 0 && s.fit.has(i) {
+			return true
+		}
+	}
+	return false
 }

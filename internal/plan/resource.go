@@ -31,6 +31,7 @@ type job struct {
 	part  Part
 	sites map[lattice.HostID]*site
 	order []*site // by host id
+	need  []int   // by spread: what is missing
 }
 
 // resource brings one component or provider to its wanted state.
@@ -121,6 +122,9 @@ func (j *job) collect() {
 				s.owner, s.held = owner, true
 			}
 			s.old = s.have > 0 && h.Can.Relative && !lattice.SameRef(s.item.Ref, j.r.Ref)
+			if s.old {
+				s.planned = 0 // none of them is ours to count; a start that is under way there is
+			}
 		}
 	}
 	for _, e := range j.Ledger.OpenFor(j.App, j.r.Name) {
@@ -132,6 +136,8 @@ func (j *job) collect() {
 		s.open = e
 		switch {
 		case s.old && e.Stopping():
+		case s.old && e.Starting():
+			s.planned = e.To - e.From
 		case e.Starting():
 			s.planned = max(s.have, e.To)
 		case e.Stopping():
@@ -174,11 +180,10 @@ func (j *job) assign() (missing int) {
 	want := counts(j.r.Shares)
 	supply := map[fit]int{}
 	for _, s := range j.order {
-		if !s.old {
-			supply[s.fit] += s.planned
-		}
+		supply[s.fit] += s.planned
 	}
 	f := pour(supply, want)
+	j.need = f.need
 	for _, w := range want {
 		j.part.Want += w
 	}
