@@ -157,20 +157,20 @@ func (f *Follower) until(ctx context.Context, done func(*Moment) (bool, error)) 
 	var m Moment
 	for {
 		asked := time.Now()
-		if m, err = f.see(ctx, events); err == nil {
-			var ok bool
-			if ok, err = done(&m); ok || err != nil {
-				f.show(m)
+		if now, err := f.see(ctx, events); err == nil {
+			m = now
+			ok, err := done(&m)
+			f.show(m)
+			if ok || err != nil {
 				return m, err
 			}
-			f.show(m)
 		} else if ctx.Err() == nil && Code(err) != ExitTimeout {
 			return m, err
 		}
 		timer.Reset(max(f.Every, 5*time.Since(asked))) // a big lattice is not asked all the time
 		select {
 		case <-ctx.Done():
-			return m, f.late(ctx)
+			return m, f.late(ctx, &m)
 		case <-statuses:
 		case <-timer.C:
 		}
@@ -178,14 +178,18 @@ func (f *Follower) until(ctx context.Context, done func(*Moment) (bool, error)) 
 }
 
 // late is the error of a wait whose time is over.
-func (f *Follower) late(ctx context.Context) error {
+func (f *Follower) late(ctx context.Context, last *Moment) error {
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return WithCode(ExitFailed, errors.New("interrupted"))
 	}
 	if f.cause != "" {
 		return f.notDeployed()
 	}
-	return WithCode(ExitTimeout, fmt.Errorf("timed out after %s", roughly(time.Since(f.Began))))
+	text := "timed out after " + roughly(time.Since(f.Began))
+	if last.Status.Message != "" {
+		text += ": " + last.Status.Message
+	}
+	return WithCode(ExitTimeout, errors.New(text))
 }
 
 // see asks the server once.

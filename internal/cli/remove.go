@@ -124,8 +124,8 @@ func (s *session) untilGone(ctx context.Context, names []string, timeout time.Du
 	for _, name := range names {
 		m := &oam.Manifest{Metadata: oam.Metadata{Name: name}}
 		f := Follower{Conn: s.nc, Client: s.client, Manifest: m, Began: began}
-		if seen, err := f.UntilGone(ctx); err != nil {
-			return WithCode(Code(err), fmt.Errorf("undeploying %s: %w: %s", name, err, seen.Status.Message))
+		if _, err := f.UntilGone(ctx); err != nil {
+			return fmt.Errorf("undeploying %s: %w", name, err)
 		}
 	}
 	return nil
