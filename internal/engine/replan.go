@@ -107,6 +107,9 @@ func (e *Engine) pass(a *app) bool {
 		return false
 	}
 	a.hostless = false
+	if a.leftover+a.owed+a.lent > 0 || a.before != nil || a.run.Deleting {
+		a.dirt.leftovers = true // what waits for the rest to settle is looked at with it
+	}
 	in := plan.Input{
 		View: e.view(a), Wanted: a.wanted, From: a.from, App: a.name, Version: a.run.Version, Epoch: e.cfg.Epoch,
 		Scope:  plan.Scope{All: a.dirt.all, Components: a.dirt.components, Leftovers: a.dirt.leftovers, Links: a.dirt.links, Configs: a.dirt.configs},
@@ -166,18 +169,7 @@ func (e *Engine) accept(a *app, res *plan.Result, scope plan.Scope) {
 		}
 	}
 	if scope.All || scope.Leftovers {
-		a.leftover = res.Leftover
-	}
-	if scope.All || scope.Leftovers || scope.Links && scope.Configs {
-		a.owed = res.Owed
-	} else if scope.Links || scope.Configs {
-		a.owed = max(a.owed, res.Owed)
-		if res.Owed == 0 && a.owed > 0 {
-			a.dirt.leftovers = true
-		}
-	}
-	if scope.All || scope.Leftovers || scope.Configs {
-		a.lent = res.Lent
+		a.leftover, a.owed, a.lent = res.Leftover, res.Owed, res.Lent
 	}
 	if a.leftover+a.owed+a.lent > 0 || a.run.Deleting {
 		e.users.removing[a.name] = true
@@ -340,8 +332,13 @@ func (e *Engine) confirmedEmpty(a *app) bool {
 func (e *Engine) tell(a *app) {
 	var s wadmapi.Status
 	switch {
+	case a.run.Deleting && !e.closed:
+		return // hosts may be about to answer
 	case a.run.Deleting:
 		s = e.deletingStatus(a)
+		if a.told == nil && a.leftover+a.owed+e.ledger.OpenOf(a.name) == 0 && s.Status.Type != wadmapi.StatusUndeployed {
+			return // of an earlier owner's undeploy nothing is seen, and nothing is proven: what was told stands
+		}
 	case a.wanted == nil:
 		e.tellInactive(a)
 		return
@@ -383,10 +380,19 @@ func (e *Engine) deletingStatus(a *app) wadmapi.Status {
 	return status.Removing(a.leftover, a.owed, open)
 }
 
-// liveConfirmed is confirmedEmpty for the hosts that live.
+// liveConfirmed is confirmedEmpty for the hosts that live, or may live: one that has not been heard since this owner listens is given a period.
 func (e *Engine) liveConfirmed(a *app) bool {
-	for _, id := range a.run.Hosts {
-		if h := e.state.Host(lattice.HostID(id)); h != nil && h.InventoryAsked <= a.began {
+	patience := e.state.ListeningSince() + e.cfg.Settings.Period + e.cfg.Settings.Grace
+	for _, host := range a.run.Hosts {
+		id := lattice.HostID(host)
+		h := e.state.Host(id)
+		switch {
+		case h != nil && h.InventoryAsked <= a.began:
+			return false
+		case h == nil && !e.proven[id] && !e.state.Dead(id) && e.now < patience:
+			if a.wakeAt == lattice.Never || patience < a.wakeAt {
+				a.wakeAt = patience
+			}
 			return false
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // the list, a provider is stopped and, once that is confirmed, started again.
 func (j *job) changes(ready bool) {
 	for _, s := range j.order {
-		if s.have == 0 || s.host.Can.Relative || s.held {
+		if s.have == 0 || s.host.Can.Relative || s.held || !mayUse(&j.View, s.host.ID) {
 			continue
 		}
 		image := !lattice.SameRef(s.item.Ref, j.r.Ref)
@@ -47,6 +47,10 @@ func (j *job) change(s *site, image bool) {
 	switch {
 	case image && s.host.Can.Update:
 		c.Action, c.Reason, c.Update = ledger.Update, ledger.ReasonImageChanged, j.r.Ref
+		if !j.listInForce(s) {
+			// An update keeps the list, and annotations that name the new one would bear false witness until the rebuild.
+			c.Annotations = annotationsOf(s.item, j.App)
+		}
 	case image:
 		return
 	case s.added > 0:

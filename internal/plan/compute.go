@@ -92,12 +92,9 @@ func Compute(in *Input) Result {
 		}
 	}
 	if in.Scope.All || in.Scope.Leftovers {
+		// In this order: a config may go when nothing that runs and no link names it any more.
 		p.leftovers()
-	}
-	if in.Scope.All || in.Scope.Links || in.Scope.Leftovers {
 		p.unwantedLinks()
-	}
-	if in.Scope.All || in.Scope.Configs || in.Scope.Leftovers {
 		p.unwantedConfigs()
 	}
 	// order: sorted on the next line.
@@ -245,7 +242,7 @@ func (p *pass) wantedKeys() map[lattice.Key]bool {
 }
 
 // idOf is the id of a component: ours to choose in 1.x; in OTP what its reference is known to have, or, for a provider that only changes its
-// tag, what the reference before it had: a host refuses the new tag until the old one is stopped, and does not say under which key.
+// tag, what the one of ours that runs has: a host refuses the new tag until the old one is stopped, and does not say under which key.
 func (p *pass) idOf(r *Resource) (id string, presumed bool) {
 	if r.ID != "" {
 		return r.ID, false
@@ -253,14 +250,16 @@ func (p *pass) idOf(r *Resource) (id string, presumed bool) {
 	if id, ok := p.State.Resolve(r.Kind, r.Ref); ok {
 		return id, false
 	}
-	if p.From == nil || r.Kind != lattice.Provider {
+	if r.Kind != lattice.Provider {
 		return "", false
 	}
-	for i := range p.From.Resources {
-		f := &p.From.Resources[i]
-		if f.Name == r.Name && f.Kind == r.Kind && f.LinkName == r.LinkName && repository(f.Ref) == repository(r.Ref) {
-			if id, ok := p.State.Resolve(f.Kind, f.Ref); ok {
-				return id, true
+	for _, key := range p.State.KeysOf(p.App) {
+		if key.Kind != r.Kind || key.Link != r.LinkName {
+			continue
+		}
+		for _, h := range p.State.HostsOf(key) {
+			if it := h.Item(key); it.CountOf(p.App) > 0 && repository(it.Ref) == repository(r.Ref) {
+				return key.ID, true
 			}
 		}
 	}

@@ -105,7 +105,7 @@ func (j *job) candidates(spread int) []candidate {
 	var out []candidate
 	need := j.r.Shares[spread].Spread.Requirements
 	for _, h := range j.State.Hosts() {
-		if !h.Fits(need) {
+		if !h.Fits(need) || !mayUse(&j.View, h.ID) {
 			continue
 		}
 		c := candidate{host: h, load: h.Load + j.Ledger.Pending(h.ID) + j.extra[h.ID], silent: j.silent(h)}

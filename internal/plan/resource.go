@@ -225,7 +225,7 @@ func (j *job) assignDaemon() (missing int) {
 	matched := make([]bool, len(j.r.Shares))
 	for _, h := range j.State.Hosts() {
 		f := j.fits(h)
-		if f == 0 {
+		if f == 0 || !mayUse(&j.View, h.ID) {
 			continue
 		}
 		for i := range matched {

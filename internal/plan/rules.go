@@ -59,13 +59,16 @@ func mayStart(v *View, key lattice.Key) bool {
 	return !v.Belief.Frozen && v.Belief.MayStart && (key.ID == "" || v.Belief.Doubted == nil || !v.Belief.Doubted(key))
 }
 
-// mayUse says that the host can be sent anything at all.
-func mayUse(v *View, host lattice.HostID) bool { return v.State.Host(host) != nil && !v.Belief.Frozen }
+// mayUse says that the host can be sent anything at all: it lives, and what it understands is known.
+func mayUse(v *View, host lattice.HostID) bool {
+	h := v.State.Host(host)
+	return h != nil && h.Dialect != lattice.Auto && !v.Belief.Frozen
+}
 
 // mayStop says that instances may be taken from the host: it is ours, the news is fresh and nothing for it is under way.
 func mayStop(v *View, app string, host lattice.HostID, key lattice.Key, t ledger.Target) bool {
 	h := v.State.Host(host)
-	return h != nil && !v.Belief.Frozen && isOurs(h.Item(key), app) && isFresh(v, app, host, key, t)
+	return mayUse(v, host) && isOurs(h.Item(key), app) && isFresh(v, app, host, key, t)
 }
 
 // MaySend judges a command again at the moment when it goes out: what was true when it was planned may be no longer. It does not look at
