@@ -170,64 +170,78 @@ func failure(word string) (sim.Failure, error) {
 	return 0, fmt.Errorf("no failure is called %q", word)
 }
 
+// faults break or mend a host, which has the given name and id.
+var faults = map[string]func(w *world, name, id string, rest []string) error{
+	"kill":   func(w *world, _, id string, _ []string) error { return w.cluster.Kill(id) },
+	"stop":   func(w *world, _, id string, _ []string) error { return w.cluster.Stop(id) },
+	"return": func(w *world, _, id string, _ []string) error { return w.cluster.Return(id) },
+	"heal":   func(w *world, _, id string, _ []string) error { return w.cluster.Heal(id) },
+	"cut": func(w *world, _, id string, rest []string) error {
+		return w.cluster.Cut(id, slices.Contains(rest, "silent"))
+	},
+	"replace": func(w *world, name, id string, _ []string) error {
+		next, err := w.cluster.Replace(id)
+		if err == nil {
+			w.name(name, next)
+		}
+		return err
+	},
+	"refuse-starts": func(w *world, _, id string, rest []string) error {
+		return w.cluster.RefuseStarts(id, strings.Join(rest, " "))
+	},
+	"slow": func(w *world, _, id string, rest []string) error {
+		factor, err := strconv.ParseFloat(first(rest), 64)
+		if err == nil {
+			err = w.cluster.Slow(id, factor)
+		}
+		return err
+	},
+	"fail-starts": func(w *world, _, id string, rest []string) error {
+		n, err := strconv.Atoi(first(rest))
+		if err == nil {
+			err = w.cluster.FailStarts(id, n)
+		}
+		return err
+	},
+	"mute": func(w *world, _, id string, rest []string) error {
+		p := pairs(first(rest))
+		acks, err1 := share(p["acks"])
+		events, err2 := share(p["events"])
+		return errors.Join(err1, err2, w.cluster.Mute(id, sim.Mute{Acks: acks, Events: events}))
+	},
+	"crash-instance": func(w *world, _, id string, rest []string) error {
+		return w.cluster.CrashActor(id, key("M", repository(first(rest))))
+	},
+	"crash-provider": func(w *world, _, id string, rest []string) error {
+		what := key("V", repository(first(rest)))
+		if w.dialect == "v1" {
+			what = first(rest)
+		}
+		return w.cluster.CrashProvider(id, what, "default")
+	},
+}
+
 // fault breaks or mends a host.
 func (w *world) fault(c *Command) error {
 	if len(c.Args) == 0 || w.ids[c.Args[0]] == "" {
 		return errors.New("needs a host")
 	}
-	name, id, rest := c.Args[0], w.ids[c.Args[0]], c.Args[1:]
-	switch c.Name {
-	case "kill":
-		return w.cluster.Kill(id)
-	case "stop":
-		return w.cluster.Stop(id)
-	case "return":
-		return w.cluster.Return(id)
-	case "replace":
-		next, err := w.cluster.Replace(id)
-		if err == nil {
-			w.short = append(w.short, id, name+"-before")
-			w.name(name, next)
-		}
-		return err
-	case "cut":
-		return w.cluster.Cut(id, slices.Contains(rest, "silent"))
-	case "heal":
-		return w.cluster.Heal(id)
-	case "refuse-starts":
-		return w.cluster.RefuseStarts(id, strings.Join(rest, " "))
+	return faults[c.Name](w, c.Args[0], w.ids[c.Args[0]], c.Args[1:])
+}
+
+func first(rest []string) string {
+	if len(rest) == 0 {
+		return ""
 	}
-	if len(rest) != 1 {
-		return errors.New("needs one argument more")
+	return rest[0]
+}
+
+// share is a part of everything; not given, it is none.
+func share(text string) (float64, error) {
+	if text == "" {
+		return 0, nil
 	}
-	switch c.Name {
-	case "slow":
-		factor, err := strconv.ParseFloat(rest[0], 64)
-		if err != nil {
-			return err
-		}
-		return w.cluster.Slow(id, factor)
-	case "fail-starts":
-		n, err := strconv.Atoi(rest[0])
-		if err != nil {
-			return err
-		}
-		return w.cluster.FailStarts(id, n)
-	case "mute":
-		p := pairs(rest[0])
-		acks, _ := strconv.ParseFloat(p["acks"], 64)
-		events, _ := strconv.ParseFloat(p["events"], 64)
-		return w.cluster.Mute(id, sim.Mute{Acks: acks, Events: events})
-	case "crash-instance":
-		return w.cluster.CrashActor(id, key("M", repository(rest[0])))
-	case "crash-provider":
-		what := key("V", repository(rest[0]))
-		if w.dialect == "v1" {
-			what = rest[0]
-		}
-		return w.cluster.CrashProvider(id, what, "default")
-	}
-	return errors.New("no such fault")
+	return strconv.ParseFloat(text, 64)
 }
 
 // raw sends a message as somebody else would, and waits for it to arrive.

@@ -161,55 +161,70 @@ func (w *world) component(f []string) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	kind := "component"
-	if w.dialect == "otp" {
-		kind = "actor"
-	}
-	props := object{}
-	scaler := "spread"
-	sp := object{"instances": 1}
-	if w.dialect == "otp" {
-		sp = object{"replicas": 1}
-	}
-	var spreads, configs []object
-	image := ""
+	props, traits := object{}, []object{}
+	var configs []object
+	image, kind := "", w.kind(f[0])
 	for _, s := range set {
 		switch s.key {
 		case "image":
 			image = s.value
 			props["image"] = w.image(image, f[0] == "provider")
-		case "instances":
-			for k := range sp {
-				sp[k] = json.Number(s.value)
-			}
-		case "scaler":
-			scaler = s.value
-		case "spread":
-			spreads = append(spreads, spread(s.value))
 		case "config":
 			configs = append(configs, config(s.value))
+		case "instances", "scaler", "spread":
 		default:
 			props[s.key] = s.value
 		}
 	}
-	if f[0] == "provider" {
-		kind = "capability"
-		if w.dialect == "otp" && props["contract"] == nil {
-			props["contract"] = contract(image)
-		}
+	if f[0] == "provider" && w.dialect == "otp" && props["contract"] == nil {
+		props["contract"] = contract(image)
 	}
 	if len(configs) > 0 {
 		props["config"] = configs
 	}
-	if len(spreads) > 0 {
-		sp["spread"] = spreads
-	}
-	traits := []object{}
-	if scaler != "none" {
-		traits = append(traits, object{"type": scaler + "scaler", "properties": sp})
+	if t := w.scaler(set); t != nil {
+		traits = append(traits, t)
 	}
 	w.known(name, image)
 	return object{"name": name, "type": kind, "properties": props, "traits": traits}, nil
+}
+
+// kind is the type of a component in the words of the dialect's manifests.
+func (w *world) kind(word string) string {
+	switch {
+	case word == "provider":
+		return "capability"
+	case w.dialect == "otp":
+		return "actor"
+	}
+	return "component"
+}
+
+// scaler is the trait that says how many run where; nil: there is none.
+func (w *world) scaler(set []setting) object {
+	count := "instances"
+	if w.dialect == "otp" {
+		count = "replicas"
+	}
+	kind, props := "spread", object{count: 1}
+	var spreads []object
+	for _, s := range set {
+		switch s.key {
+		case "instances":
+			props[count] = json.Number(s.value)
+		case "scaler":
+			kind = s.value
+		case "spread":
+			spreads = append(spreads, spread(s.value))
+		}
+	}
+	if kind == "none" {
+		return nil
+	}
+	if len(spreads) > 0 {
+		props["spread"] = spreads
+	}
+	return object{"type": kind + "scaler", "properties": props}
 }
 
 func spread(text string) object {
