@@ -167,6 +167,24 @@ func TestASilentHostIsListedAsSuch(t *testing.T) {
 	})
 }
 
+func TestAgesAreThoseOfTheMomentOfAsking(t *testing.T) {
+	natstest.Bubble(t, func(t *testing.T) {
+		w := newWorld(t, wasmbus.DialectV1, 1)
+		w.start()
+		w.until("the host is known", 5*time.Second, func() bool { return len(w.listHosts("default").Hosts) == 1 })
+		time.Sleep(35 * time.Second)
+		w.hosts.Do(func(c *sim.Cluster) {
+			if err := c.Cut("host-0", true); err != nil {
+				t.Fatal(err)
+			}
+		})
+		time.Sleep(40 * time.Second) // in which nothing happens that would have the owner look up
+		if hosts := w.listHosts("default").Hosts; len(hosts) != 1 || hosts[0].Age < 40 || *hosts[0].BeatAge < 40 {
+			t.Errorf("after 40 silent seconds the list says %+v", hosts)
+		}
+	})
+}
+
 func TestRenderingHosts(t *testing.T) {
 	got := renderHosts(engine.View{Mixed: true, Hosts: []engine.HostView{{ID: "N1", Dialect: lattice.OTP, Beat: -1, Doubtful: true, Runs: []engine.RunView{
 		{Kind: lattice.Provider, ID: "V1", Link: "default", Ref: "r/p:1", Count: 1},

@@ -96,23 +96,25 @@ func (o *owner) run(ctx context.Context) error {
 	defer wake.Stop()
 	for {
 		var ins []engine.Input
+		var reader chan engine.View
 		select {
 		case <-ctx.Done():
 			return nil
 		case err := <-o.failed:
 			return err
-		case reader := <-o.views:
-			reader <- o.machine.View()
-			continue
+		case reader = <-o.views:
 		case <-wake.C:
 			ins = append(ins, engine.Tick{})
 		case <-o.inbox.ready:
 		case <-o.feed.Ready():
 		}
-		if ins = o.gather(ins); len(ins) == 0 {
+		if ins = o.gather(ins); len(ins) == 0 && reader == nil {
 			continue
 		}
 		out := o.machine.Step(o.tick(), ins...)
+		if reader != nil {
+			reader <- o.machine.View() // after a step, for the machine's time is that of its last one, and ages are read off it
+		}
 		o.carryOut(out)
 		if lost(ins) {
 			return errLost
