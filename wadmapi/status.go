@@ -1,5 +1,7 @@
 package wadmapi
 
+import "slices"
+
 // StatusType is the state of an application or of one of its scalers. Source: wadm.status.{lattice}.{name} of 0.21.1.
 type StatusType string
 
@@ -59,4 +61,9 @@ type Status struct {
 // NewStatus is a status without scalers.
 func NewStatus(t StatusType, message string) Status {
 	return Status{Status: StatusInfo{Type: t, Message: message}, Components: []struct{}{}}
+}
+
+// Equal says that the two tell the same.
+func (s Status) Equal(o Status) bool {
+	return s.Status == o.Status && s.Version == o.Version && slices.Equal(s.Scalers, o.Scalers)
 }

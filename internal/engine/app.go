@@ -220,10 +220,11 @@ func parse(raw json.RawMessage) *oam.Manifest {
 
 // decide compares what was asked last with what was acted on.
 func (e *Engine) decide(a *app) {
-	op, id, version, manifest := a.asked()
+	op, id, version := a.asked()
 	if op == "" || id == a.run.Acted {
 		return
 	}
+	manifest := a.askedManifest()
 	if op == Deploy && manifest == nil {
 		return // the record names a version that it does not hold, or one that cannot be read: what runs stays
 	}
@@ -257,22 +258,30 @@ func (e *Engine) decide(a *app) {
 }
 
 // asked is what was asked last: by the wish, or, without one or after somebody else's change, by the model record.
-func (a *app) asked() (op Operation, id, version string, m *oam.Manifest) {
+func (a *app) asked() (op Operation, id, version string) {
 	if a.wish.ID != "" && !a.other {
-		return a.wish.Operation, a.wish.ID, a.wish.Version, parse(a.wish.Manifest)
+		return a.wish.Operation, a.wish.ID, a.wish.Version
 	}
 	switch {
 	case !a.knows:
-		return "", "", "", nil
+		return "", "", ""
 	case a.model.Deployed != "":
 		if a.model.Manifest == nil {
-			return "", "", "", nil
+			return "", "", ""
 		}
-		return Deploy, "model " + a.model.Deployed + " " + oam.Hash(a.model.Manifest), a.model.Deployed, a.model.Manifest
+		return Deploy, "model " + a.model.Deployed + " " + oam.Hash(a.model.Manifest), a.model.Deployed
 	case a.revise != 0 || a.other || a.wanted != nil:
-		return Undeploy, "model none", "", nil
+		return Undeploy, "model none", ""
 	}
-	return "", "", "", nil
+	return "", "", ""
+}
+
+// askedManifest is the manifest of what was asked last. The model record usually holds the same one decoded already.
+func (a *app) askedManifest() *oam.Manifest {
+	if a.wish.ID == "" || a.other {
+		return a.model.Manifest
+	}
+	return parse(a.wish.Manifest)
 }
 
 // derive computes what the manifests want in the words of the lattice's dialect.

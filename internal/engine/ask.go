@@ -132,6 +132,10 @@ func (e *Engine) heard(id lattice.HostID) {
 		e.keyTouched(id, h.Items()[i].Key)
 	}
 	// order: marks only.
+	for name := range e.users.removing {
+		e.apps[name].dirt.leftovers = true // an undeploy waits for hosts to say that they run nothing of it
+	}
+	// order: marks only.
 	for w := range e.restless {
 		if a := e.apps[w.App]; a != nil {
 			a.component(w.Component)

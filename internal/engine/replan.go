@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"reflect"
 	"slices"
 	"time"
 
@@ -179,14 +178,7 @@ func (e *Engine) accept(a *app, res *plan.Result, scope plan.Scope) {
 	if scope.All || a.wakeAt == lattice.Never || res.Wake != lattice.Never && res.Wake < a.wakeAt {
 		a.wakeAt = res.Wake // a pass over a part knows nothing of what the other parts wait for
 	}
-	for i := range res.Commands {
-		c := &res.Commands[i]
-		entry := e.ledger.Add(*c)
-		a.held = append(a.held, entry.ID)
-		if entry.Starting() {
-			a.mustSave, a.runDirty = true, true
-		}
-	}
+	e.enter(a, res.Commands)
 	for _, h := range res.Inventory {
 		e.ask(Question{Topic: AskInventory, Host: h})
 	}
@@ -195,6 +187,17 @@ func (e *Engine) accept(a *app, res *plan.Result, scope plan.Scope) {
 	}
 	for _, c := range res.AskConfig {
 		e.ask(Question{Topic: AskConfig, Name: c})
+	}
+}
+
+// enter books the commands of a pass. They go out when nothing has to be saved first; starts are saved, for no owner that follows could see them.
+func (e *Engine) enter(a *app, commands []ledger.Command) {
+	for i := range commands {
+		entry := e.ledger.Add(commands[i])
+		a.held = append(a.held, entry.ID)
+		if entry.Starting() {
+			a.mustSave, a.runDirty = true, true
+		}
 	}
 }
 
@@ -297,7 +300,7 @@ func (e *Engine) settleLists(a *app) {
 			lists = append(lists, AppliedList{ID: r.ID, Names: r.Config})
 		}
 	}
-	if !reflect.DeepEqual(lists, a.run.Lists) {
+	if !slices.EqualFunc(lists, a.run.Lists, func(x, y AppliedList) bool { return x.ID == y.ID && slices.Equal(x.Names, y.Names) }) {
 		a.run.Lists = lists
 		a.runDirty = true
 	}
@@ -330,33 +333,26 @@ func (e *Engine) confirmedEmpty(a *app) bool {
 
 // tell publishes the status if it differs from the last one told. While nothing may be concluded the last one stands.
 func (e *Engine) tell(a *app) {
-	var s wadmapi.Status
 	switch {
-	case a.run.Deleting && !e.closed:
-		return // hosts may be about to answer
-	case a.run.Deleting:
-		s = e.deletingStatus(a)
-		if a.told == nil && a.leftover+a.owed+e.ledger.OpenOf(a.name) == 0 && s.Status.Type != wadmapi.StatusUndeployed {
-			return // of an earlier owner's undeploy nothing is seen, and nothing is proven: what was told stands
-		}
-	case a.wanted == nil:
+	case a.wanted == nil && !a.run.Deleting:
 		e.tellInactive(a)
-		return
-	case a.hostless && !e.closed:
-		return // hosts may be about to answer
-	case a.hostless && len(a.run.Hosts) == 0:
-		s = status.Waiting(a.run.Version)
-	case a.hostless:
-		s = status.Of(a.wanted, e.missingAll(a), 0, 0)
-	case len(a.wanted.Refused) > 0:
-		s = status.Refused(a.run.Version, a.wanted.Refused)
-	default:
-		if a.undecided() && !a.fresh {
-			return
+	case !e.closed && (a.run.Deleting || a.hostless):
+		// Hosts may be about to answer.
+	case a.run.Deleting:
+		s := e.deletingStatus(a)
+		unseen := a.told == nil && a.leftover+a.owed+e.ledger.OpenOf(a.name) == 0
+		if !unseen || s.Status.Type == wadmapi.StatusUndeployed {
+			e.publish(a, s) // else: of an earlier owner's undeploy nothing is seen, and nothing is proven
 		}
-		s = status.Of(a.wanted, a.parts, a.leftover, a.owed)
+	case a.hostless && len(a.run.Hosts) == 0:
+		e.publish(a, status.Waiting(a.run.Version))
+	case a.hostless:
+		e.publish(a, status.Of(a.wanted, e.missingAll(a), 0, 0))
+	case len(a.wanted.Refused) > 0:
+		e.publish(a, status.Refused(a.run.Version, a.wanted.Refused))
+	case a.fresh || !a.undecided():
+		e.publish(a, status.Of(a.wanted, a.parts, a.leftover, a.owed))
 	}
-	e.publish(a, s)
 }
 
 func (a *app) undecided() bool {
@@ -425,7 +421,7 @@ func (e *Engine) tellInactive(a *app) {
 }
 
 func (e *Engine) publish(a *app, s wadmapi.Status) {
-	if a.told != nil && reflect.DeepEqual(*a.told, s) {
+	if a.told != nil && a.told.Equal(s) {
 		return
 	}
 	a.told = &s

@@ -1,7 +1,9 @@
 package engine
 
 import (
-	"reflect"
+	"bytes"
+	"encoding/json"
+	"maps"
 	"slices"
 	"time"
 
@@ -26,7 +28,7 @@ func (e *Engine) save(a *app) {
 	run.Hosts = e.hostsUsed(a)
 	run.Intents = e.intents(a, run.Hosts)
 	a.retryAt = lattice.Never
-	if !a.mustSave && reflect.DeepEqual(run, a.run) && a.revise != 0 {
+	if !a.mustSave && sameRun(run, a.run) && a.revise != 0 {
 		a.runDirty = false
 		return
 	}
@@ -36,6 +38,13 @@ func (e *Engine) save(a *app) {
 	a.saving = e.nextSave
 	e.saves[e.nextSave] = a.name
 	e.out.Save = append(e.out.Save, Save{ID: e.nextSave, App: a.name, Run: run, Expect: a.revise})
+}
+
+// sameRun says that nothing would change in the store.
+func sameRun(a, b Run) bool {
+	x, errA := json.Marshal(a)
+	y, errB := json.Marshal(b)
+	return errA == nil && errB == nil && bytes.Equal(x, y)
 }
 
 // hostsUsed are the hosts on which something of the application runs, was started, or ran when they died.
@@ -48,29 +57,26 @@ func (e *Engine) hostsUsed(a *app) []string {
 			}
 		}
 	}
-	for _, id := range a.held {
-		if en := e.ledger.Entry(id); en != nil && en.Starting() {
-			set[string(en.Host)] = true
-		}
-	}
 	for _, en := range e.ledger.All() {
 		if en.App == a.name && en.Starting() {
 			set[string(en.Host)] = true
 		}
 	}
 	for _, id := range a.run.Hosts {
-		h := e.state.Host(lattice.HostID(id))
-		if h == nil && !(a.run.Operation == Deploy && e.proven[lattice.HostID(id)]) || h != nil && (h.InventoryAsked == lattice.Never || a.run.Deleting && h.InventoryAsked <= a.began) {
-			set[id] = true // not known to be empty
+		if e.mayHold(a, lattice.HostID(id)) {
+			set[id] = true
 		}
 	}
-	var out []string
-	// order: sorted below.
-	for id := range set {
-		out = append(out, id)
+	return slices.Sorted(maps.Keys(set))
+}
+
+// mayHold says that a host of the run record is not known to be empty of the application: it is gone and may return, or it has not said so.
+func (e *Engine) mayHold(a *app, id lattice.HostID) bool {
+	h := e.state.Host(id)
+	if h == nil {
+		return a.run.Operation != Deploy || !e.proven[id]
 	}
-	slices.Sort(out)
-	return out
+	return h.InventoryAsked == lattice.Never || a.run.Deleting && h.InventoryAsked <= a.began
 }
 
 // intents are the starts that may be under way.

@@ -149,36 +149,47 @@ func (l *Ledger) HostRestarted(host lattice.HostID, now time.Duration) []Outcome
 func (l *Ledger) Observe(ev lattice.Event, now time.Duration) []Outcome {
 	switch ev := ev.(type) {
 	case lattice.Scaled:
-		return l.each(ev.Host, func(e *Entry) (evidence, string, bool) {
-			return done, "", e.Target.Kind == ev.Key.Kind && e.Target.ID == ev.Key.ID && e.SentAt != Never && ev.Count == e.To && ours(e, ev.Annotations)
-		}, now)
+		return l.each(ev.Host, func(e *Entry) (evidence, string, bool) { return done, "", e.scaled(&ev) }, now)
 	case lattice.Started:
-		return l.each(ev.Host, func(e *Entry) (evidence, string, bool) {
-			if !e.Starting() || e.SentAt == Never || !names(e, ev.Key, ev.Ref) || !ours(e, ev.Annotations) {
-				return 0, "", false
-			}
-			e.Done++
-			return done, "", e.From+e.Done >= e.To
-		}, now)
+		return l.each(ev.Host, func(e *Entry) (evidence, string, bool) { return done, "", e.started(&ev) }, now)
 	case lattice.Stopped:
-		return l.each(ev.Host, func(e *Entry) (evidence, string, bool) {
-			if !e.Stopping() || e.SentAt == Never || e.AckEnds || !names(e, ev.Key, "") {
-				return 0, "", false
-			}
-			e.Done++
-			return done, "", ev.Key.Kind == lattice.Provider || e.From-e.Done <= e.To
-		}, now)
+		return l.each(ev.Host, func(e *Entry) (evidence, string, bool) { return done, "", e.stopped(&ev) }, now)
 	case lattice.StartFailed:
-		return l.each(ev.Host, func(e *Entry) (evidence, string, bool) {
-			c := classOf(e)
-			return failed, ev.Error, (c == start || c == rebuild) && e.SentAt != Never && names(e, ev.Key, ev.Ref)
-		}, now)
+		return l.each(ev.Host, func(e *Entry) (evidence, string, bool) { return failed, ev.Error, e.failed(&ev) }, now)
 	case lattice.Inventory:
 		return l.inventory(&ev, now)
 	case lattice.LinkSet, lattice.LinkDeleted, lattice.LinkFailed, lattice.Links:
 		return l.links(ev, now)
 	}
 	return nil
+}
+
+// scaled says that a 1.x host has brought the entry's component to the count that was asked for.
+func (e *Entry) scaled(ev *lattice.Scaled) bool {
+	return e.SentAt != Never && e.Target.Kind == ev.Key.Kind && e.Target.ID == ev.Key.ID && ev.Count == e.To && ours(e, ev.Annotations)
+}
+
+// started counts one instance more, and says that it was the last one.
+func (e *Entry) started(ev *lattice.Started) bool {
+	if !e.Starting() || e.SentAt == Never || !names(e, ev.Key, ev.Ref) || !ours(e, ev.Annotations) {
+		return false
+	}
+	e.Done++
+	return e.From+e.Done >= e.To
+}
+
+// stopped counts one instance less, and says that it was the last one.
+func (e *Entry) stopped(ev *lattice.Stopped) bool {
+	if !e.Stopping() || e.SentAt == Never || e.AckEnds || !names(e, ev.Key, "") {
+		return false
+	}
+	e.Done++
+	return ev.Key.Kind == lattice.Provider || e.From-e.Done <= e.To
+}
+
+func (e *Entry) failed(ev *lattice.StartFailed) bool {
+	c := classOf(e)
+	return (c == start || c == rebuild) && e.SentAt != Never && names(e, ev.Key, ev.Ref)
 }
 
 // names says that the event is about the entry's target: by id where both know it, else by reference.

@@ -132,11 +132,8 @@ func (j *job) oldOnes(missing int) {
 	if missing > 0 && !j.adding() {
 		j.part.Told = append(j.part.Told, "the host refuses two references of one key: its old instances end before the new ones start")
 	}
-	if j.part.Held || j.part.Open+j.part.Sent > 0 || j.part.Starting && missing == 0 {
+	if j.oldMustWait(missing) {
 		return
-	}
-	if missing > 0 && (j.adding() || slices.ContainsFunc(j.part.Gaps, func(g Gap) bool { return g.Why == BackingOff })) {
-		return // an image that fails elsewhere would fail here too, and the old would be gone
 	}
 	makeRoom := missing > 0 && slices.ContainsFunc(j.order, func(s *site) bool { return s.old && j.useful(s) })
 	for _, s := range j.order {
@@ -151,6 +148,18 @@ func (j *job) oldOnes(missing int) {
 			return // one host at a time
 		}
 	}
+}
+
+// oldMustWait says that the old ones run on for now: something of the component is under way or may still be, or the new image fails where it was tried,
+// so that it would fail here too, and the old would be gone.
+func (j *job) oldMustWait(missing int) bool {
+	if j.part.Held || j.part.Open+j.part.Sent > 0 {
+		return true
+	}
+	if missing == 0 {
+		return j.part.Starting
+	}
+	return j.adding() || slices.ContainsFunc(j.part.Gaps, func(g Gap) bool { return g.Why == BackingOff })
 }
 
 // useful says that a spread that lacks instances could have them on the site, once the old ones have ended there.

@@ -234,7 +234,7 @@ func (p *pass) wantedKeys() map[lattice.Key]bool {
 		if r.Scaler == Unscaled && r.ID != "" {
 			continue
 		}
-		if id, _ := p.idOf(r); id != "" {
+		if id := p.idOf(r); id != "" {
 			out[lattice.Key{Kind: r.Kind, ID: id, Link: r.LinkName}] = true
 		}
 	}
@@ -243,15 +243,12 @@ func (p *pass) wantedKeys() map[lattice.Key]bool {
 
 // idOf is the id of a component: ours to choose in 1.x; in OTP what its reference is known to have, or, for a provider that only changes its
 // tag, what the one of ours that runs has: a host refuses the new tag until the old one is stopped, and does not say under which key.
-func (p *pass) idOf(r *Resource) (id string, presumed bool) {
+func (p *pass) idOf(r *Resource) string {
 	if r.ID != "" {
-		return r.ID, false
+		return r.ID
 	}
-	if id, ok := p.State.Resolve(r.Kind, r.Ref); ok {
-		return id, false
-	}
-	if r.Kind != lattice.Provider {
-		return "", false
+	if id, ok := p.State.Resolve(r.Kind, r.Ref); ok || r.Kind != lattice.Provider {
+		return id
 	}
 	for _, key := range p.State.KeysOf(p.App) {
 		if key.Kind != r.Kind || key.Link != r.LinkName {
@@ -259,11 +256,11 @@ func (p *pass) idOf(r *Resource) (id string, presumed bool) {
 		}
 		for _, h := range p.State.HostsOf(key) {
 			if it := h.Item(key); it.CountOf(p.App) > 0 && repository(it.Ref) == repository(r.Ref) {
-				return key.ID, true
+				return key.ID
 			}
 		}
 	}
-	return "", false
+	return ""
 }
 
 // repository is an image reference without its tag and digest.

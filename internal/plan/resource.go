@@ -36,38 +36,39 @@ type job struct {
 
 // resource brings one component or provider to its wanted state.
 func (p *pass) resource(r *Resource) {
-	id, _ := p.idOf(r)
-	j := &job{pass: p, r: r, key: lattice.Key{Kind: r.Kind, ID: id, Link: r.LinkName}, sites: map[lattice.HostID]*site{}}
+	j := &job{pass: p, r: r, key: lattice.Key{Kind: r.Kind, ID: p.idOf(r), Link: r.LinkName}, sites: map[lattice.HostID]*site{}}
 	j.part = Part{ID: PartID{Component: r.Name}}
-	defer func() {
-		weightiest(j.part.Gaps)
-		p.out.Parts[j.part.ID] = j.part
-	}()
-	if r.Scaler == Unscaled {
-		return
+	if j.possible() {
+		j.run()
 	}
-	if len(r.Shares) > maxSpreads {
-		j.part.Gaps = append(j.part.Gaps, Gap{Component: r.Name, Why: NotCarried, Detail: "more than 64 spreads"})
-		return
+	weightiest(j.part.Gaps)
+	p.out.Parts[j.part.ID] = j.part
+}
+
+// possible says that the component can be planned at all. A component without a scaler wants nothing.
+func (j *job) possible() bool {
+	switch {
+	case j.r.Scaler == Unscaled:
+		return false
+	case len(j.r.Shares) > maxSpreads:
+		j.part.Gaps = append(j.part.Gaps, Gap{Component: j.r.Name, Why: NotCarried, Detail: "more than 64 spreads"})
+		return false
+	case j.Taken == nil || j.key.ID == "":
+		return true
 	}
-	if p.Taken != nil && j.key.ID != "" {
-		if other := p.Taken(j.key); other != "" {
-			j.part.Gaps = append(j.part.Gaps, Gap{Component: r.Name, Why: Conflict, Owner: other, Detail: j.key.ID})
-			return
-		}
+	other := j.Taken(j.key)
+	if other != "" {
+		j.part.Gaps = append(j.part.Gaps, Gap{Component: j.r.Name, Why: Conflict, Owner: other, Detail: j.key.ID})
 	}
+	return other == ""
+}
+
+func (j *job) run() {
 	j.collect()
 	j.health()
 	ready := j.configsReady()
 	missing := j.assign()
-	for _, e := range p.Ledger.OpenFor(p.App, r.Name) {
-		if e.Action != ledger.Scale && e.Action != ledger.Update {
-			continue // a link of the component
-		}
-		j.part.Open++
-		j.part.Starting = j.part.Starting || e.Starting()
-		j.part.Changing = j.part.Changing || e.Action == ledger.Update || e.From == e.To
-	}
+	j.underWay()
 	if j.endsEverywhere() {
 		j.part.Starting = j.part.Starting || j.adding() // after all have ended, for the end of one may end what has just started
 	} else if missing > 0 || j.adding() {
@@ -75,6 +76,18 @@ func (p *pass) resource(r *Resource) {
 	}
 	j.changes(ready)
 	j.stops(missing)
+}
+
+// underWay books what was asked of hosts for the component and is not settled.
+func (j *job) underWay() {
+	for _, e := range j.Ledger.OpenFor(j.App, j.r.Name) {
+		if e.Action != ledger.Scale && e.Action != ledger.Update {
+			continue // a link of the component
+		}
+		j.part.Open++
+		j.part.Starting = j.part.Starting || e.Starting()
+		j.part.Changing = j.part.Changing || e.Action == ledger.Update || e.From == e.To
+	}
 }
 
 func (j *job) site(h *lattice.Host) *site {
@@ -113,36 +126,42 @@ func (j *job) target(ref string) ledger.Target {
 func (j *job) collect() {
 	if j.key.ID != "" {
 		for _, h := range j.State.HostsOf(j.key) {
-			s := j.site(h)
-			s.item = h.Item(j.key)
-			s.have = s.item.CountOf(j.App)
-			s.planned = s.have
-			exclusive := j.r.Kind == lattice.Provider || !h.Can.Relative
-			if owner, held := heldByOther(s.item, j.App); held && (exclusive || !lattice.SameRef(s.item.Ref, j.r.Ref)) {
-				s.owner, s.held = owner, true
-			}
-			s.old = s.have > 0 && h.Can.Relative && !lattice.SameRef(s.item.Ref, j.r.Ref)
-			if s.old {
-				s.planned = 0 // none of them is ours to count; a start that is under way there is
-			}
+			j.occupy(j.site(h))
 		}
 	}
 	for _, e := range j.Ledger.OpenFor(j.App, j.r.Name) {
 		h := j.State.Host(e.Host)
-		if h == nil || e.Action != ledger.Scale && e.Action != ledger.Update {
-			continue
+		if h != nil && (e.Action == ledger.Scale || e.Action == ledger.Update) {
+			j.site(h).expect(e)
 		}
-		s := j.site(h)
-		s.open = e
-		switch {
-		case s.old && e.Stopping():
-		case s.old && e.Starting():
-			s.planned = e.To - e.From
-		case e.Starting():
-			s.planned = max(s.have, e.To)
-		case e.Stopping():
-			s.planned = min(s.have, e.To)
-		}
+	}
+}
+
+// occupy notes what runs on the site.
+func (j *job) occupy(s *site) {
+	s.item = s.host.Item(j.key)
+	s.have = s.item.CountOf(j.App)
+	s.planned = s.have
+	other := !lattice.SameRef(s.item.Ref, j.r.Ref)
+	exclusive := j.r.Kind == lattice.Provider || !s.host.Can.Relative
+	if owner, held := heldByOther(s.item, j.App); held && (exclusive || other) {
+		s.owner, s.held = owner, true
+	}
+	if s.have > 0 && s.host.Can.Relative && other {
+		s.old, s.planned = true, 0 // none of them is ours to count; a start that is under way there is
+	}
+}
+
+// expect notes what is under way on the site.
+func (s *site) expect(e *ledger.Entry) {
+	s.open = e
+	switch {
+	case s.old && e.Starting():
+		s.planned = e.To - e.From
+	case e.Starting():
+		s.planned = max(s.have, e.To)
+	case e.Stopping() && !s.old:
+		s.planned = min(s.have, e.To)
 	}
 }
 
@@ -217,42 +236,26 @@ func (j *job) held() bool {
 	return true
 }
 
+// assignDaemon wants the count on every host that a spread fits.
 func (j *job) assignDaemon() (missing int) {
 	n := j.r.Instances
 	if j.r.Kind == lattice.Provider {
 		n = min(n, 1)
 	}
-	matched := make([]bool, len(j.r.Shares))
+	var matched fit
 	for _, h := range j.State.Hosts() {
 		f := j.fits(h)
 		if f == 0 || !mayUse(&j.View, h.ID) {
 			continue
 		}
-		for i := range matched {
-			matched[i] = matched[i] || f.has(i)
-		}
+		matched |= f
 		j.part.Want += n
-		s := j.sites[h.ID]
-		planned := 0
-		if s != nil && !s.old {
-			planned = s.planned
-		}
-		if s != nil && s.held {
-			j.part.Gaps = append(j.part.Gaps, Gap{Component: j.r.Name, Short: n, Why: HeldByOther, Owner: s.owner, Host: h.ID, Detail: j.key.ID})
-			continue
-		}
-		if planned >= n {
-			continue
-		}
-		missing += n - planned
-		if j.held() || s != nil && s.old {
-			continue
-		}
-		j.accept(j.firstSpread(f), candidate{host: h, silent: j.silent(h), waiting: j.Ledger.Waiting(j.App, ledger.Cause{Host: h.ID, What: j.r.Name}, j.Now)}, n-planned)
+		missing += j.daemonOn(h, f, n)
 	}
-	for i, ok := range matched {
-		if !ok && n > 0 {
-			j.part.Gaps = append(j.part.Gaps, Gap{Component: j.r.Name, Spread: j.r.Shares[i].Spread.Name, Why: NoHostFits, Detail: requirements(j.r.Shares[i].Spread.Requirements)})
+	for i := range j.r.Shares {
+		if !matched.has(i) && n > 0 {
+			sp := j.r.Shares[i].Spread
+			j.part.Gaps = append(j.part.Gaps, Gap{Component: j.r.Name, Spread: sp.Name, Why: NoHostFits, Detail: requirements(sp.Requirements)})
 		}
 	}
 	for _, s := range j.order {
@@ -265,6 +268,28 @@ func (j *job) assignDaemon() (missing int) {
 		}
 	}
 	j.count()
+	return missing
+}
+
+// daemonOn gives one host what it lacks, and returns how many that are.
+func (j *job) daemonOn(h *lattice.Host, f fit, n int) (missing int) {
+	s := j.sites[h.ID]
+	switch {
+	case s != nil && s.held:
+		j.part.Gaps = append(j.part.Gaps, Gap{Component: j.r.Name, Short: n, Why: HeldByOther, Owner: s.owner, Host: h.ID, Detail: j.key.ID})
+		return 0
+	case s != nil && !s.old:
+		missing = n - s.planned
+	default:
+		missing = n
+	}
+	if missing <= 0 {
+		return 0
+	}
+	if !j.held() && (s == nil || !s.old) {
+		waiting := j.Ledger.Waiting(j.App, ledger.Cause{Host: h.ID, What: j.r.Name}, j.Now)
+		j.accept(j.firstSpread(f), candidate{host: h, silent: j.silent(h), waiting: waiting}, missing)
+	}
 	return missing
 }
 

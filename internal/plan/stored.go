@@ -179,7 +179,7 @@ func (p *pass) mend(part *Part, l *Link, want, have lattice.Link) {
 		if p.linkConfigs(part, l, want) {
 			p.sendLink(part, l, ledger.Command{Action: ledger.DeleteLink, Link: have, Reason: ledger.ReasonLinkDiffers})
 		}
-	case want.Contract == "" && p.staleValues(want, l, before, applied):
+	case want.Contract == "" && p.staleValues(l, before, applied):
 		if p.linkConfigs(part, l, want) {
 			p.sendLink(part, l, ledger.Command{Action: ledger.DeleteLink, Link: have, Reason: ledger.ReasonLinkConfig})
 		}
@@ -196,7 +196,7 @@ func (p *pass) mend(part *Part, l *Link, want, have lattice.Link) {
 
 // staleValues says that the link carries values that are no longer the wanted ones. Of a link that we did not put this is known only while the
 // config itself still differs: then the link was put with the old value.
-func (p *pass) staleValues(want lattice.Link, l *Link, before string, applied bool) bool {
+func (p *pass) staleValues(l *Link, before string, applied bool) bool {
 	if applied {
 		return before != l.Values
 	}

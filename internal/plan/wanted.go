@@ -40,6 +40,8 @@ type Wanted struct {
 	Configs   []Config // by name
 	Order     []PartID // in which status tells of them
 	Refused   []Gap    // what the dialect cannot carry; nothing is done while there is one
+
+	named map[string]int // places in Resources
 }
 
 // Resource is one component or provider with its scaler.
@@ -81,7 +83,7 @@ type Link struct {
 
 // Want derives what a manifest wants on a lattice of the given dialect.
 func Want(m *oam.Manifest, d lattice.Dialect) *Wanted {
-	w := &Wanted{App: m.Metadata.Name, Version: m.Version(), Revision: oam.Hash(m), Dialect: d}
+	w := &Wanted{App: m.Metadata.Name, Version: m.Version(), Revision: oam.Hash(m), Dialect: d, named: map[string]int{}}
 	b := builder{m: m, w: w, configs: map[string]Config{}}
 	for i := range m.Spec.Components {
 		b.component(i)
@@ -126,6 +128,7 @@ func (b *builder) component(i int) {
 	r := b.resource(c)
 	index := len(b.w.Resources)
 	b.w.Resources = append(b.w.Resources, r)
+	b.w.named[r.Name] = index
 	told := false
 	for j := range c.Traits {
 		t := &c.Traits[j]
@@ -170,43 +173,41 @@ func (b *builder) v1Fields(c *oam.Component, i int, at string) {
 }
 
 func (b *builder) resource(c *oam.Component) Resource {
-	r := Resource{Name: c.Name, Ref: c.Properties.Image, Kind: lattice.Component, Config: b.m.ConfigNames(c)}
-	r.Display = b.m.EffectiveID(c)
+	r := Resource{Name: c.Name, Ref: c.Properties.Image, Kind: lattice.Component, Config: b.m.ConfigNames(c), Display: b.m.EffectiveID(c)}
 	if c.Type == oam.CapabilityKind {
 		r.Kind = lattice.Provider
 	}
-	var spec *oam.Scaler
-	for j := range c.Traits {
-		t := &c.Traits[j]
-		if t.Scaler != nil && (t.Type == oam.TraitSpreadScaler || t.Type == oam.TraitDaemonScaler) {
-			spec, r.Scaler = t.Scaler, Spread
-			if t.Type == oam.TraitDaemonScaler {
-				r.Scaler = Daemon
-			}
-			break
-		}
-	}
+	spec, daemon := c.Scaler()
 	if spec == nil && r.Kind == lattice.Provider && b.w.Dialect != lattice.OTP {
-		spec, r.Scaler = &oam.Scaler{Instances: 1}, Spread
+		spec = &oam.Scaler{Instances: 1} // in 1.x a provider without a scaler runs once; in 0.3.0 it is somebody else's
 	}
 	if spec != nil {
-		r.Instances = spec.Instances
-		r.Shares = oam.Shares(spec)
-	}
-	id := oam.SpreadScalerID
-	if r.Scaler == Daemon {
-		id = oam.DaemonScalerID
-	}
-	r.ScalerID = id(b.w.App, c.Name, r.Display, r.Ref, r.Config)
-	if b.w.Dialect == lattice.OTP {
-		r.Annotations = lattice.Annotations{lattice.AppAnnotation: b.w.App}
-		r.Contract, r.LinkName = c.Properties.Contract, c.Properties.LinkName
-		if r.Kind == lattice.Provider && r.LinkName == "" {
-			r.LinkName = oam.DefaultName
+		r.Scaler, r.Instances, r.Shares = Spread, spec.Instances, oam.Shares(spec)
+		if daemon {
+			r.Scaler = Daemon
 		}
-		r.spreads = slices.Repeat([]lattice.Annotations{r.Annotations}, len(r.Shares))
-		return r
 	}
+	r.ScalerID = r.scalerIDWith(b.w.App, r.Ref, r.Config)
+	if b.w.Dialect == lattice.OTP {
+		b.otpNames(&r, c)
+	} else {
+		b.v1Names(&r)
+	}
+	return r
+}
+
+// otpNames gives the resource what an OTP host is told of it: an application, and for a provider its contract and link name.
+func (b *builder) otpNames(r *Resource, c *oam.Component) {
+	r.Annotations = lattice.Annotations{lattice.AppAnnotation: b.w.App}
+	r.Contract, r.LinkName = c.Properties.Contract, c.Properties.LinkName
+	if r.Kind == lattice.Provider && r.LinkName == "" {
+		r.LinkName = oam.DefaultName
+	}
+	r.spreads = slices.Repeat([]lattice.Annotations{r.Annotations}, len(r.Shares))
+}
+
+// v1Names gives it the id and the annotations of 0.21.1.
+func (b *builder) v1Names(r *Resource) {
 	r.ID = r.Display
 	r.Annotations = lattice.Annotations{lattice.AppAnnotation: b.w.App, lattice.ManagerAnnotation: lattice.Manager, ScalerAnnotation: r.ScalerID}
 	for _, s := range r.Shares {
@@ -214,7 +215,6 @@ func (b *builder) resource(c *oam.Component) Resource {
 		a[SpreadAnnotation] = s.Spread.Name
 		r.spreads = append(r.spreads, a)
 	}
-	return r
 }
 
 // scalerIDWith is the id that our scaler has for another image and config list.
@@ -309,6 +309,9 @@ func (b *builder) contractLink(c *oam.Component, l *oam.LinkDef, at string) {
 
 // CanonicalJSON re-encodes a JSON value with sorted keys, so that equal values are equal texts. What is no JSON is returned as it is.
 func CanonicalJSON(raw []byte) string {
+	if len(raw) == 0 {
+		return "{}"
+	}
 	var v any
 	if err := json.Unmarshal(raw, &v); err != nil {
 		return string(raw)
@@ -349,10 +352,8 @@ func valuesHash(configs map[string]Config, l lattice.Link) string {
 
 // Resource finds a component by its name in the manifest, nil if there is none.
 func (w *Wanted) Resource(name string) *Resource {
-	for i := range w.Resources {
-		if w.Resources[i].Name == name {
-			return &w.Resources[i]
-		}
+	if i, ok := w.named[name]; ok {
+		return &w.Resources[i]
 	}
 	return nil
 }

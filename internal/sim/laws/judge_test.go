@@ -24,7 +24,6 @@ type judge struct {
 	flight  map[string]flight // by application, component and host: the last start that may still take effect
 	all     map[string][]*oam.Manifest
 	foreign map[string]time.Duration // "host id": since when it holds the id for somebody else
-	labels  map[string]map[string]string
 }
 
 type flight struct {

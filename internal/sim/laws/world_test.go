@@ -2,7 +2,6 @@ package laws
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +21,6 @@ type world struct {
 	want     map[string]*oam.Manifest // deployed now
 	versions map[string]int
 	judge    *judge
-	foreign  []string // ids or references started by somebody else
 	trail    []string
 }
 
@@ -160,15 +158,6 @@ func (w *world) provider(b *strings.Builder, app string) {
 	}
 	fmt.Fprintf(b, "      traits:\n        - type: spreadscaler\n          properties:\n            %s: %d\n", count, rapid.IntRange(0, 3).Draw(w.t, "providers"))
 	w.spread(b)
-}
-
-func (w *world) apps() []string {
-	var out []string
-	for a := range w.want {
-		out = append(out, a)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // act does one random thing.
