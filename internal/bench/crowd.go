@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"strings"
@@ -112,6 +111,3 @@ func (c *crowd) beat(host int, uptime uint64) ([]byte, error) {
 	return wasmbus.EncodeEvent(wasmbus.Envelope{ID: fmt.Sprintf("01890000-0000-7000-8000-%012d", host), Source: hostID(host),
 		Time: time.Unix(1700000000+int64(uptime), 0).UTC().Format(time.RFC3339Nano)}, wasmbus.V1HostHeartbeat{V1Inventory: inv})
 }
-
-// raw is any JSON that is handed on as it came.
-type raw = json.RawMessage

@@ -15,6 +15,7 @@ type driver struct {
 	index   map[string]int // host id → number
 	now     time.Duration
 	saves   int
+	asked   int
 	sent    []ledger.Command
 	status  map[string]string // application → type of its last status
 	spent   time.Duration     // in the machine
@@ -45,7 +46,7 @@ func (d *driver) drive(ins ...engine.Input) {
 }
 
 func (d *driver) step(ins ...engine.Input) engine.Output {
-	d.now += time.Millisecond
+	d.now += time.Microsecond // no two steps at one time
 	began := time.Now()
 	out := d.machine.Step(d.now, ins...)
 	d.spent += time.Since(began)
@@ -64,8 +65,9 @@ func (d *driver) answers(out engine.Output) []engine.Input {
 		ins = append(ins, engine.Saved{ID: s.ID, Revision: s.Expect + 1})
 	}
 	for _, q := range out.Ask {
+		d.asked++
 		asked := d.now
-		d.now += time.Microsecond
+		d.now += time.Nanosecond
 		learned := engine.Learned{ID: q.ID, Asked: asked}
 		switch q.Topic {
 		case engine.AskHosts:

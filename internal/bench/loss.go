@@ -22,11 +22,12 @@ func hostLoss(c *crowd, pairs int) (*row, error) {
 	rest := newScan(c)
 	for turn := range pairs + 1 {
 		lost := crowdHosts - 1 - turn // the last ones: what is replaced goes to the first ones, which stay what they are
+		carried := c.runs[lost]
 		value, err := d.lose(lost)
 		if err != nil {
 			return nil, err
 		}
-		floor := rest.without(c, lost)
+		floor := rest.without(carried, lost)
 		if turn > 0 { // the first one warms up
 			r.Pairs = append(r.Pairs, pair{value.Seconds() * 1000, floor.Seconds() * 1000})
 		}
@@ -54,9 +55,12 @@ func (d *driver) lose(host int) (time.Duration, error) {
 	for i := range d.sent {
 		cmd := &d.sent[i]
 		d.machine.MaySend(cmd, d.now)
+		at := d.index[string(cmd.Host)]
+		d.crowd.runs[at] = append(d.crowd.runs[at], piece{cmd.Target.ID, cmd.Target.Ref, cmd.Annotations})
 		came = append(came, lattice.Scaled{Host: cmd.Host, Key: lattice.Key{ID: cmd.Target.ID}, Ref: cmd.Target.Ref, Annotations: cmd.Annotations, Count: cmd.To})
 	}
 	d.drive(engine.Observed{Events: came})
+	d.crowd.runs[host] = nil
 	if n := d.deployed(); n != crowdApps {
 		return 0, fmt.Errorf("hostloss: %d of %d applications deployed after the replacement", n, crowdApps)
 	}
@@ -89,9 +93,9 @@ func newScan(c *crowd) *scan {
 }
 
 // without finds another host for everything that one host carried.
-func (s *scan) without(c *crowd, lost int) time.Duration {
+func (s *scan) without(carried []piece, lost int) time.Duration {
 	began := time.Now()
-	for _, p := range c.runs[lost] {
+	for _, p := range carried {
 		for _, i := range s.at[p.id] {
 			s.hosts[i].own++
 		}

@@ -10,6 +10,13 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == roleFlag {
+		if err := play(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	rows := flag.String("rows", "", "rows to take, with commas between; all of them if empty")
 	pairs := flag.Int("pairs", 7, "interleaved pairs of each row, at least 7 for a table to be shown")
 	output := flag.String("o", "text", "text or json")
@@ -27,6 +34,9 @@ func run(names string, pairs int, output string) error {
 		name string
 		take taken
 	}{
+		{"deploy-1000", deploys(deploy1000)},
+		{"otp-spread", deploys(otpSpread)},
+		{"heartbeat-steady", heartbeats},
 		{"hostloss", withCrowd(hostLoss)},
 		{"mem", withCrowd(memory)},
 	}
