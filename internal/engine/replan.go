@@ -339,11 +339,7 @@ func (e *Engine) tell(a *app) {
 	case !e.closed && (a.run.Deleting || a.hostless):
 		// Hosts may be about to answer.
 	case a.run.Deleting:
-		s := e.deletingStatus(a)
-		unseen := a.told == nil && a.leftover+a.owed+e.ledger.OpenOf(a.name) == 0
-		if !unseen || s.Status.Type == wadmapi.StatusUndeployed {
-			e.publish(a, s) // else: of an earlier owner's undeploy nothing is seen, and nothing is proven
-		}
+		e.tellDeleting(a)
 	case a.hostless && len(a.run.Hosts) == 0:
 		e.publish(a, status.Waiting(a.run.Version))
 	case a.hostless:
@@ -352,6 +348,15 @@ func (e *Engine) tell(a *app) {
 		e.publish(a, status.Refused(a.run.Version, a.wanted.Refused))
 	case a.fresh || !a.undecided():
 		e.publish(a, status.Of(a.wanted, a.parts, a.leftover, a.owed))
+	}
+}
+
+// tellDeleting tells how far an undeploy is. While nothing is seen of an earlier owner's and nothing is proven, what was told stands.
+func (e *Engine) tellDeleting(a *app) {
+	s := e.deletingStatus(a)
+	unseen := a.told == nil && a.leftover+a.owed+e.ledger.OpenOf(a.name) == 0
+	if !unseen || s.Status.Type == wadmapi.StatusUndeployed {
+		e.publish(a, s)
 	}
 }
 

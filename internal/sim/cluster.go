@@ -197,8 +197,6 @@ func (c *Cluster) take() []Msg {
 	return out
 }
 
-// after runs something that belongs to no host.
-func (c *Cluster) after(d time.Duration, run func()) { c.schedule(c.now+d, nil, run) }
 
 func (c *Cluster) schedule(at time.Duration, h *host, run func()) {
 	t := timer{at: at, seq: c.seq, host: h, run: run}

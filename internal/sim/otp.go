@@ -217,27 +217,31 @@ func (h *host) commandOTP(m Msg, op wasmbus.OTPOp, b body) {
 	if !known {
 		return // logged, not answered
 	}
-	silent := false
-	switch op {
-	case wasmbus.OTPOpLaunchActor:
-		silent = b.json && !b.object
-	case wasmbus.OTPOpUpdate:
-		silent = !b.json && !h.version.from(60, 0)
-	}
-	switch {
-	case silent:
-		return
-	case !b.complete:
-		h.ack(m, refusal)
-		return
-	case !b.good && op == wasmbus.OTPOpLaunchActor:
-		h.ack(m, "") // and then nothing
-		return
-	case !b.good:
+	if h.spoilt(m, op, b, refusal) {
 		return
 	}
 	h.c.record(h, string(op), "", m.Data)
-	switch r := b.parsed.(type) {
+	h.obeyOTP(m, b.parsed)
+}
+
+// spoilt deals with a body that is not as it should be: refused, left unanswered, or accepted and dropped, by the command.
+func (h *host) spoilt(m Msg, op wasmbus.OTPOp, b body, refusal string) bool {
+	launch := op == wasmbus.OTPOpLaunchActor
+	switch {
+	case launch && b.json && !b.object, op == wasmbus.OTPOpUpdate && !b.json && !h.version.from(60, 0):
+		return true // it breaks the handler
+	case !b.complete:
+		h.ack(m, refusal)
+		return true
+	case !b.good && launch:
+		h.ack(m, "") // and then nothing
+		return true
+	}
+	return !b.good
+}
+
+func (h *host) obeyOTP(m Msg, parsed any) {
+	switch r := parsed.(type) {
 	case wasmbus.OTPLaunchActor:
 		h.launchActor(m, r)
 	case wasmbus.OTPStopActor:

@@ -213,7 +213,7 @@ func (h *host) stopProviderOTP(m Msg, r wasmbus.OTPStopProvider) {
 func (h *host) shutDownProvider(key, link string, header map[string][]string) time.Duration {
 	answered := false
 	for _, other := range h.c.hosts {
-		if other != h && (!h.sw.SharedShutdown || other.cut != whole) || !other.alive || other.spec.Dialect != wasmbus.DialectOTP {
+		if !h.shutdownReaches(other) {
 			continue
 		}
 		for _, p := range other.otp.processes {
@@ -238,6 +238,14 @@ func (h *host) shutDownProvider(key, link string, header map[string][]string) ti
 		}
 	})
 	return wait
+}
+
+// shutdownReaches says that processes on the other host hear this host's shutdown request.
+func (h *host) shutdownReaches(other *host) bool {
+	if !other.alive || other.spec.Dialect != wasmbus.DialectOTP {
+		return false
+	}
+	return other == h || h.sw.SharedShutdown && other.cut == whole
 }
 
 func (h *host) crashProviderOTP(key, link string) error {
