@@ -189,14 +189,26 @@ func (l *Ledger) remove(e *Entry) {
 		return
 	}
 	byID, byRef := slotsOf(&e.Command)
-	if l.bySlot[byID] == e {
-		delete(l.bySlot, byID)
-	}
-	if l.bySlot[byRef] == e {
-		delete(l.bySlot, byRef)
-	}
+	l.vacate(byID, e)
+	l.vacate(byRef, e)
 	if l.pending[e.Host] -= max(0, e.To-e.From); l.pending[e.Host] <= 0 {
 		delete(l.pending, e.Host)
+	}
+}
+
+// vacate gives the slot of a settled entry to the newest one that is still open there.
+func (l *Ledger) vacate(s slot, e *Entry) {
+	if l.bySlot[s] != e {
+		return
+	}
+	delete(l.bySlot, s)
+	for _, other := range l.byHost[s.host] {
+		if !onHost(&other.Command) {
+			continue
+		}
+		if byID, byRef := slotsOf(&other.Command); s.id != "" && (byID == s || byRef == s) {
+			l.bySlot[s] = other
+		}
 	}
 }
 
