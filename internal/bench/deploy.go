@@ -148,12 +148,15 @@ func (r *rig) knows(lattice string, hosts int) (bool, error) {
 		return false, err
 	}
 	for _, h := range found.Hosts {
-		if h.State != "alive" || h.Age < 0.5 {
+		if h.State != "alive" || h.Age < pingWindow {
 			return false, fmt.Errorf("a host is %s, heard %.1f s ago", h.State, h.Age)
 		}
 	}
 	return len(found.Hosts) == hosts, fmt.Errorf("%d hosts", len(found.Hosts))
 }
+
+// pingWindow is how many seconds after a ping its answers are waited for; a little more.
+const pingWindow = 2.2
 
 // times are in milliseconds from the sending of the request.
 type times struct{ reply, first, last float64 }
