@@ -24,38 +24,52 @@ func (d *decoder) trait(n *node, path string) Trait {
 		return t
 	}
 	at := field(path, "properties")
-	link, linkProblems := attempt(d, v, at, (*decoder).link)
-	scaler, scalerProblems := attempt(d, v, at, (*decoder).scaler)
-	linkdef, linkdefProblems := attempt(d, v, at, (*decoder).linkdef)
-	isLink, isScaler, isLinkDef := !linkProblems.HasErrors(), !scalerProblems.HasErrors(), !linkdefProblems.HasErrors()
-	why := Diagnostics(nil)
-	switch t.Type {
-	case TraitLink:
-		isScaler, isLinkDef, why = false, false, linkProblems
-	case TraitSpreadScaler, TraitDaemonScaler:
-		isLinkDef, why = false, scalerProblems
-	case TraitLinkDef:
-		isScaler, why = false, linkdefProblems
-	default:
-		isLinkDef = false
+	fits, why := d.traitShape(&t, v, at)
+	if fits {
+		return t
 	}
-	switch {
-	case isLinkDef:
-		t.LinkDef = linkdef
-	case isLink:
-		t.Link = link
-		for _, w := range linkProblems { // only warnings
-			d.add(w)
-		}
-	case isScaler:
-		t.Scaler = scaler
-	default:
-		t.Custom = d.json(v, at)
-		if len(why) > 0 {
-			d.doc.shape[path] = why
-		}
+	t.Custom = d.json(v, at)
+	if len(why) > 0 {
+		d.doc.shape[path] = why
 	}
 	return t
+}
+
+// traitShape finds the shape of a trait's properties, or why they have not the one that its type needs. Each shape is tried only where it
+// can count: what does not fit is told with suggestions, which take longer than all the rest.
+func (d *decoder) traitShape(t *Trait, v *node, at string) (fits bool, why Diagnostics) {
+	if t.Type == TraitLinkDef {
+		linkdef, problems := attempt(d, v, at, (*decoder).linkdef)
+		if !problems.HasErrors() {
+			t.LinkDef = linkdef
+			return true, nil
+		}
+		why = problems
+	}
+	if t.Type == TraitLink || v.kind == mapKind && !v.get("namespace").isNull() { // a link has one
+		link, problems := attempt(d, v, at, (*decoder).link)
+		if !problems.HasErrors() {
+			t.Link = link
+			for _, w := range problems { // only warnings
+				d.add(w)
+			}
+			return true, nil
+		}
+		if t.Type == TraitLink {
+			why = problems
+		}
+	}
+	if t.Type != TraitLink && t.Type != TraitLinkDef {
+		scaler, problems := attempt(d, v, at, (*decoder).scaler)
+		if !problems.HasErrors() {
+			t.Scaler = scaler
+			return true, nil
+		}
+		if t.Type == TraitSpreadScaler || t.Type == TraitDaemonScaler {
+			why = problems
+		}
+	}
+	return false, why
 }
 
 // attempt tries one shape without reporting what does not fit it.
