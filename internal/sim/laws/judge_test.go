@@ -175,7 +175,7 @@ func (j *judge) notTooMany(c *ledger.Command, truth *sim.Truth, at time.Duration
 			continue
 		}
 		n := j.runsOf(h, c)
-		if f, ok := j.flight[c.App+" "+c.Component+" "+h.ID]; ok && j.open(f, h, at) {
+		if f, ok := j.flight[c.App+" "+c.Component+" "+h.ID]; ok && (!j.w.otp || f.cmd.Target.Ref == c.Target.Ref) && j.open(f, h, at) {
 			n = max(n, f.cmd.To)
 		}
 		before = append(before, pile{n, h.Labels})

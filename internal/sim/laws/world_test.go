@@ -20,6 +20,7 @@ type world struct {
 	hosts    []string                 // names ever added
 	want     map[string]*oam.Manifest // deployed now
 	versions map[string]int
+	source   map[string]string // of the last manifest of each application
 	judge    *judge
 	trail    []string
 }
@@ -27,7 +28,7 @@ type world struct {
 var zones = []string{"a", "b", "c"}
 
 func newWorld(t *rapid.T) *world {
-	w := &world{t: t, want: map[string]*oam.Manifest{}, versions: map[string]int{}}
+	w := &world{t: t, want: map[string]*oam.Manifest{}, versions: map[string]int{}, source: map[string]string{}}
 	w.otp = rapid.Bool().Draw(t, "otp")
 	dialect, version := wasmbus.DialectV1, ""
 	if w.otp {
@@ -92,14 +93,33 @@ func (w *world) manifest(app string) *oam.Manifest {
 	if provider {
 		w.provider(&b, app)
 	}
-	d, ds := oam.Decode([]byte(b.String()), oam.FormatAuto)
+	w.source[app] = b.String()
+	return w.decode(b.String())
+}
+
+func (w *world) decode(source string) *oam.Manifest {
+	d, ds := oam.Decode([]byte(source), oam.FormatAuto)
 	if d == nil || ds.HasErrors() {
-		w.t.Fatalf("the generator wrote what oam refuses: %v\n%s", ds, b.String())
+		w.t.Fatalf("the generator wrote what oam refuses: %v\n%s", ds, source)
 	}
 	if bad := oam.Validate(d).Errors(); len(bad) > 0 {
-		w.t.Fatalf("the generator wrote what validation refuses: %v\n%s", bad, b.String())
+		w.t.Fatalf("the generator wrote what validation refuses: %v\n%s", bad, source)
 	}
 	return d.Manifest
+}
+
+// tweak is the last manifest of the application with other values and nothing else.
+func (w *world) tweak(app string) *oam.Manifest {
+	source := w.source[app]
+	if source == "" {
+		return nil
+	}
+	before := fmt.Sprintf("version: v%d}", w.versions[app])
+	w.versions[app]++
+	source = strings.Replace(source, before, fmt.Sprintf("version: v%d}", w.versions[app]), 1)
+	source = strings.NewReplacer(`k: "1"`, `k: "2"`, `k: "2"`, `k: "1"`).Replace(source)
+	w.source[app] = source
+	return w.decode(source)
 }
 
 func (w *world) component(b *strings.Builder, app, name string, provider bool) {
@@ -163,13 +183,13 @@ func (w *world) provider(b *strings.Builder, app string) {
 // act does one random thing.
 func (w *world) act() {
 	app := rapid.SampledFrom([]string{"app1", "app2"}).Draw(w.t, "app")
-	switch rapid.SampledFrom([]string{"deploy", "deploy", "deploy", "redeploy", "undeploy", "delete", "kill", "stop", "return", "join", "slow", "crash", "foreign", "restart", "cut", "heal"}).Draw(w.t, "act") {
+	switch rapid.SampledFrom([]string{"deploy", "deploy", "deploy", "tweak", "tweak", "redeploy", "undeploy", "delete", "kill", "stop", "return", "join", "slow", "crash", "foreign", "restart", "cut", "heal"}).Draw(w.t, "act") {
 	case "deploy":
-		m := w.manifest(app)
-		w.want[app] = m
-		w.judge.deployed(app, m)
-		w.note("deploy %s", oam.Canonical(m))
-		w.p.Deploy(m)
+		w.deploy(app, w.manifest(app))
+	case "tweak":
+		if m := w.tweak(app); m != nil {
+			w.deploy(app, m)
+		}
 	case "redeploy":
 		if m := w.want[app]; m != nil {
 			w.note("redeploy %s", app)
@@ -213,6 +233,13 @@ func (w *world) act() {
 	case "foreign":
 		w.startForeign()
 	}
+}
+
+func (w *world) deploy(app string, m *oam.Manifest) {
+	w.want[app] = m
+	w.judge.deployed(app, m)
+	w.note("deploy %s", oam.Canonical(m))
+	w.p.Deploy(m)
 }
 
 func (w *world) fault(name string, do func(string) error) {
