@@ -448,3 +448,23 @@ func (a *app) Missed(l lattice.Link) int { return a.missed[linkKey{l.Slot(), l.T
 func (a *app) String() string {
 	return fmt.Sprintf("%s %s %s", a.name, a.run.Operation, a.run.Version)
 }
+
+// noteCarriers remembers, before a config gets another value, the links of which nobody knows with what value they were put: they carry the old one, and
+// once the new one is stored nothing shows that any more.
+func (a *app) noteCarriers(s *lattice.State, config string) {
+	if a.wanted == nil {
+		return
+	}
+	for i := range a.wanted.Links {
+		w := &a.wanted.Links[i].Want
+		if _, known := a.Applied(*w); known || !slices.Contains(w.SourceConfig, config) && !slices.Contains(w.TargetConfig, config) {
+			continue
+		}
+		for _, have := range s.LinksFrom(w.Source) {
+			if have.Slot() == w.Slot() && have.Target == w.Target {
+				a.run.Links = append(slices.Clone(a.run.Links), AppliedLink{Link: have, Values: "before " + config})
+				a.runDirty, a.mustSave = true, true
+			}
+		}
+	}
+}

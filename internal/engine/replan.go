@@ -198,6 +198,9 @@ func (e *Engine) enter(a *app, commands []ledger.Command) {
 		if entry.Starting() {
 			a.mustSave, a.runDirty = true, true
 		}
+		if entry.Reason == ledger.ReasonConfigDiffers {
+			a.noteCarriers(e.state, entry.ConfigName)
+		}
 	}
 }
 
