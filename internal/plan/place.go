@@ -2,6 +2,7 @@ package plan
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/wadm-go/wadm/internal/ledger"
@@ -37,10 +38,23 @@ func (a candidate) before(b candidate) bool {
 	return a.host.ID < b.host.ID
 }
 
+// placeAll finds hosts for what the spreads still need.
+func (j *job) placeAll(f *flow) {
+	if j.r.Kind == lattice.Provider {
+		j.matchHosts(f)
+	}
+	for i, n := range f.need {
+		if n > 0 {
+			j.place(i, n)
+		}
+	}
+}
+
 // place gives n instances of a spread, one at a time, to the matching host that carries fewest of this component, then fewest of all, then has
 // the lowest id. A host on which it failed lately comes last, the one whose back-off ends first before the others. What finds no place is a gap.
 func (j *job) place(spread, n int) {
-	cs := j.candidates(spread)
+	need := j.r.Shares[spread].Spread.Requirements
+	cs := j.candidates(func(h *lattice.Host) bool { return h.Fits(need) })
 	if len(cs) == 0 {
 		j.noPlace(spread, n)
 		return
@@ -78,6 +92,40 @@ func (j *job) place(spread, n int) {
 	}
 }
 
+// matchHosts gives free hosts to the spreads of a provider, of which a host runs one only: the hosts that carry least take one each as long as that helps,
+// and what is credited already moves to another spread where that leaves a picky one its only host.
+func (j *job) matchHosts(f *flow) {
+	cs := j.candidates(func(h *lattice.Host) bool { return j.fits(h) != 0 })
+	slices.SortFunc(cs, func(a, b candidate) int {
+		if a.before(b) {
+			return -1
+		}
+		return 1
+	})
+	before := f.credits()
+	var taken []candidate
+	for _, c := range cs {
+		if !c.waiting && !c.silent && f.admit(j.fits(c.host)) {
+			taken = append(taken, c)
+		}
+	}
+	for _, c := range taken {
+		class := j.fits(c.host)
+		had, has := before[class], f.credit[class]
+		if had == nil {
+			had = make([]int, len(has))
+			before[class] = had
+		}
+		for i := range has {
+			if has[i] > had[i] {
+				had[i]++
+				j.accept(i, c, 1)
+				break
+			}
+		}
+	}
+}
+
 // accept gives the host what was found for it, or, if it is backing off, says until when. What falls to a host whose old instances must end
 // first is left missing until then.
 func (j *job) accept(spread int, c candidate, n int) {
@@ -101,11 +149,10 @@ func (j *job) accept(spread int, c candidate, n int) {
 	j.wake(b.Until)
 }
 
-func (j *job) candidates(spread int) []candidate {
+func (j *job) candidates(fits func(*lattice.Host) bool) []candidate {
 	var out []candidate
-	need := j.r.Shares[spread].Spread.Requirements
 	for _, h := range j.State.Hosts() {
-		if !h.Fits(need) || !mayUse(&j.View, h.ID) {
+		if !fits(h) || !mayUse(&j.View, h.ID) {
 			continue
 		}
 		c := candidate{host: h, load: h.Load + j.Ledger.Pending(h.ID) + j.extra[h.ID], silent: j.silent(h)}

@@ -202,15 +202,13 @@ func (j *job) assign() (missing int) {
 		supply[s.fit] += s.planned
 	}
 	f := pour(supply, want)
-	j.need = f.need
-	for _, w := range want {
+	j.need = slices.Clone(f.need)
+	for i, w := range want {
 		j.part.Want += w
+		missing += f.need[i]
 	}
-	for i, n := range f.need {
-		missing += n
-		if n > 0 && !j.held() {
-			j.place(i, n)
-		}
+	if missing > 0 && !j.held() {
+		j.placeAll(f)
 	}
 	for _, c := range f.classes {
 		if n := supply[c] - f.kept(c); n > 0 {

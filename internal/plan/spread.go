@@ -108,6 +108,25 @@ func (f *flow) augment(c fit, most int) int {
 	return 0
 }
 
+// admit credits one more of class c, if any spread is helped by it.
+func (f *flow) admit(c fit) bool {
+	if f.credit[c] == nil {
+		f.classes = append(f.classes, c)
+		f.credit[c] = make([]int, len(f.need))
+	}
+	return f.augment(c, 1) == 1
+}
+
+// credits is a copy of what is credited.
+func (f *flow) credits() map[fit][]int {
+	out := map[fit][]int{}
+	// order: each class by itself.
+	for c, of := range f.credit {
+		out[c] = slices.Clone(of)
+	}
+	return out
+}
+
 // kept is how many instances of the class are credited to any spread.
 func (f *flow) kept(c fit) int {
 	n := 0
