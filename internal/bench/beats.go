@@ -277,7 +277,7 @@ func (l *listener) wadm(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d := newDriver(c)
+	d := newDriver(c, crowdHosts)
 	d.settle()
 	if n := d.deployed(); n != crowdApps {
 		return fmt.Errorf("%d of %d applications deployed", n, crowdApps)

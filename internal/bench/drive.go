@@ -12,6 +12,7 @@ import (
 type driver struct {
 	machine *engine.Engine
 	crowd   *crowd
+	hosts   int
 	index   map[string]int // host id → number
 	now     time.Duration
 	saves   int
@@ -21,9 +22,9 @@ type driver struct {
 	spent   time.Duration     // in the machine
 }
 
-func newDriver(c *crowd) *driver {
-	d := &driver{machine: engine.New(engine.Config{Lattice: "default", Epoch: 1}), crowd: c, index: map[string]int{}, status: map[string]string{}}
-	for i := range crowdHosts {
+func newDriver(c *crowd, hosts int) *driver {
+	d := &driver{machine: engine.New(engine.Config{Lattice: "default", Epoch: 1}), crowd: c, hosts: hosts, index: map[string]int{}, status: map[string]string{}}
+	for i := range hosts {
 		d.index[hostID(i)] = i
 	}
 	return d
@@ -72,7 +73,7 @@ func (d *driver) answers(out engine.Output) []engine.Input {
 		switch q.Topic {
 		case engine.AskHosts:
 			var seen []lattice.Event
-			for i := range crowdHosts {
+			for i := range d.hosts {
 				seen = append(seen, lattice.HostSeen{Host: lattice.HostID(hostID(i)), Dialect: lattice.V1, Can: lattice.Can{Beat: true, Update: true}, Uptime: 1000})
 			}
 			ins = append(ins, engine.Observed{Events: seen})

@@ -14,7 +14,7 @@ import (
 func hostLoss(c *crowd, pairs int) (*row, error) {
 	r := &row{Name: "hostloss", What: "planning", Unit: "ms",
 		Work: "one of 1,000 hosts x 100 components goes, one of each of 100 applications; engine.Step from the event to its 100 commands, the store's time left out; floor: 100 scans of 999 hosts"}
-	d := newDriver(c)
+	d := newDriver(c, crowdHosts)
 	d.settle()
 	if n := d.deployed(); n != crowdApps || len(d.sent) != 0 {
 		return nil, fmt.Errorf("hostloss: %d of %d applications deployed, %d commands sent before anything happened", n, crowdApps, len(d.sent))

@@ -61,7 +61,7 @@ type owned struct {
 
 // owner takes in the applications, then one heartbeat of each host.
 func owner(c *crowd) (*owned, error) {
-	d := newDriver(c)
+	d := newDriver(c, crowdHosts)
 	var now time.Duration
 	f := feed.New(feed.Config{Lattice: "default", Now: func() time.Duration { return now }})
 	hear := f.Ear(lattice.V1, [16]byte{1})

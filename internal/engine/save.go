@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wadm-go/wadm/internal/ledger"
 	"github.com/wadm-go/wadm/lattice"
 )
 
@@ -57,11 +58,7 @@ func (e *Engine) hostsUsed(a *app) []string {
 			}
 		}
 	}
-	for _, en := range e.ledger.All() {
-		if en.App == a.name && en.Starting() {
-			set[string(en.Host)] = true
-		}
-	}
+	e.ledger.Starts(a.name, func(en *ledger.Entry) { set[string(en.Host)] = true })
 	for _, id := range a.run.Hosts {
 		if e.mayHold(a, lattice.HostID(id)) {
 			set[id] = true
@@ -81,17 +78,15 @@ func (e *Engine) mayHold(a *app, id lattice.HostID) bool {
 
 // intents are the starts that may be under way.
 func (e *Engine) intents(a *app, hosts []string) []Intent {
+	type what struct{ component, id, ref string }
 	var out []Intent
-	where := map[string]int{} // component and target
-	for _, en := range e.ledger.All() {
-		if en.App != a.name || !en.Starting() {
-			continue
-		}
+	where := map[what]int{}
+	e.ledger.Starts(a.name, func(en *ledger.Entry) {
 		at, ok := slices.BinarySearch(hosts, string(en.Host))
 		if !ok {
-			continue // the host is gone, and the command with it
+			return // the host is gone, and the command with it
 		}
-		k := en.Component + " " + en.Target.ID + " " + en.Target.Ref
+		k := what{en.Component, en.Target.ID, en.Target.Ref}
 		i, known := where[k]
 		if !known {
 			i = len(out)
@@ -99,12 +94,14 @@ func (e *Engine) intents(a *app, hosts []string) []Intent {
 			out = append(out, Intent{Component: en.Component, Target: en.Target})
 		}
 		out[i].At = append(out[i].At, [3]int{at, en.From, en.To})
-	}
+	})
 	return out
 }
 
 // release sends the commands that wait.
 func (e *Engine) release(a *app) {
+	e.out.Send = slices.Grow(e.out.Send, len(a.held))
+	e.out.Notice = slices.Grow(e.out.Notice, len(a.held))
 	for _, id := range a.held {
 		if en := e.ledger.Entry(id); en != nil {
 			e.out.Send = append(e.out.Send, en.Command)

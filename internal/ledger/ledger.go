@@ -54,53 +54,111 @@ func (e *Entry) Stopping() bool { return e.Action == Scale && e.To < e.From }
 // Work names what the entries of one component of one application have in common. Component is empty for what no revision names.
 type Work struct{ App, Component string }
 
+// slot is what a command is about: a target on a host, named by id or by reference.
 type slot struct {
-	app  string
-	host lattice.HostID
-	kind lattice.Kind
-	id   string // id, or "ref "+reference while the id is not known
-	link string
+	app   string
+	host  lattice.HostID
+	kind  lattice.Kind
+	name  string // id or reference
+	link  string
+	byRef bool
+}
+
+// spot is what is known of a slot.
+type spot struct {
+	open  *held         // the newest open entry
+	older []*held       // open entries before it, which is rare
+	sent  time.Duration // when the last command for it was sent, Never if none is remembered; see Forget
+}
+
+// held is an entry with its places in the indexes.
+type held struct {
+	Entry
+	byID, byRef *spot // nil without an id, a reference, or a host
+	over        bool  // no longer open
+}
+
+// roll is the open entries of one application in the order in which they were added, and such that are over and not taken out yet.
+type roll struct {
+	entries []*held
+	live    int
 }
 
 // Ledger is owned by one engine; it is not safe for concurrent use.
 type Ledger struct {
 	settings Settings
 	next     CommandID
-	entries  map[CommandID]*Entry
+	entries  map[CommandID]*held
 	byWork   map[Work][]*Entry
 	byHost   map[lattice.HostID][]*Entry // lattice-wide ones under ""
-	bySlot   map[slot]*Entry
-	last     map[slot]time.Duration // when the last command for it was sent; see Forget
+	bySlot   map[slot]*spot
 	pending  map[lattice.HostID]int // instances under way on a host
 	backoff  map[string]map[Cause]Backoff
-	apps     map[string]int // open entries of an application
+	apps     map[string]*roll
+	due      time.Duration // the earliest deadline of all open entries, if known
+	known    bool
 }
 
 // New returns an empty ledger.
 func New(s Settings) *Ledger {
 	return &Ledger{
 		settings: s,
-		entries:  map[CommandID]*Entry{},
+		entries:  map[CommandID]*held{},
 		byWork:   map[Work][]*Entry{},
 		byHost:   map[lattice.HostID][]*Entry{},
-		bySlot:   map[slot]*Entry{},
-		last:     map[slot]time.Duration{},
+		bySlot:   map[slot]*spot{},
 		pending:  map[lattice.HostID]int{},
 		backoff:  map[string]map[Cause]Backoff{},
-		apps:     map[string]int{},
+		apps:     map[string]*roll{},
+		due:      Never,
+		known:    true,
 	}
 }
 
-func slotsOf(c *Command) (byID, byRef slot) {
-	s := slot{app: c.App, host: c.Host, kind: c.Target.Kind, link: c.Target.Link}
-	byID, byRef = s, s
-	if c.Target.ID != "" {
-		byID.id = c.Target.ID
-	}
-	if c.Target.Ref != "" {
-		byRef.id = "ref " + c.Target.Ref
-	}
+func slotsOf(app string, host lattice.HostID, t *Target) (byID, byRef slot) {
+	byID = slot{app: app, host: host, kind: t.Kind, link: t.Link, name: t.ID}
+	byRef = byID
+	byRef.name, byRef.byRef = t.Ref, true
 	return byID, byRef
+}
+
+// at is the spot of a slot, nil for one without a name.
+func (l *Ledger) at(s slot) *spot {
+	if s.name == "" {
+		return nil
+	}
+	p := l.bySlot[s]
+	if p == nil {
+		p = &spot{sent: Never}
+		l.bySlot[s] = p
+	}
+	return p
+}
+
+// occupy makes the entry the newest one of a spot.
+func (p *spot) occupy(e *held) {
+	if p == nil {
+		return
+	}
+	if p.open != nil {
+		p.older = append(p.older, p.open)
+	}
+	p.open = e
+}
+
+// vacate takes the entry away; the newest one that is still open takes its place.
+func (p *spot) vacate(e *held) {
+	if p == nil {
+		return
+	}
+	if p.open != e {
+		p.older = slices.DeleteFunc(p.older, func(o *held) bool { return o == e })
+		return
+	}
+	p.open = nil
+	if n := len(p.older); n > 0 {
+		p.open, p.older = p.older[n-1], p.older[:n-1]
+	}
 }
 
 func onHost(c *Command) bool { return c.Action == Scale || c.Action == Update }
@@ -109,29 +167,34 @@ func onHost(c *Command) bool { return c.Action == Scale || c.Action == Update }
 func (l *Ledger) Add(c Command) *Entry {
 	l.next++
 	c.ID = l.next
-	e := &Entry{Command: c, SentAt: Never, Deadline: Never}
+	e := &held{Entry: Entry{Command: c, SentAt: Never, Deadline: Never}}
 	l.entries[c.ID] = e
 	w := Work{c.App, c.Component}
-	l.byWork[w] = append(l.byWork[w], e)
-	l.byHost[c.Host] = append(l.byHost[c.Host], e)
-	l.apps[c.App]++
-	if onHost(&c) {
-		byID, byRef := slotsOf(&c)
-		if byID.id != "" {
-			l.bySlot[byID] = e
-		}
-		if byRef.id != "" {
-			l.bySlot[byRef] = e
-		}
-		l.pending[c.Host] += max(0, c.To-c.From)
+	l.byWork[w] = append(l.byWork[w], &e.Entry)
+	l.byHost[c.Host] = append(l.byHost[c.Host], &e.Entry)
+	r := l.apps[c.App]
+	if r == nil {
+		r = &roll{}
+		l.apps[c.App] = r
 	}
-	return e
+	r.entries = append(r.entries, e)
+	r.live++
+	if onHost(&e.Command) {
+		byID, byRef := slotsOf(c.App, c.Host, &c.Target)
+		e.byID, e.byRef = l.at(byID), l.at(byRef)
+		e.byID.occupy(e)
+		e.byRef.occupy(e)
+		if c.To > c.From {
+			l.pending[c.Host] += c.To - c.From
+		}
+	}
+	return &e.Entry
 }
 
 // Restore enters an intent that an earlier owner saved: it may have been sent, nobody knows. It counts as sent at now.
 func (l *Ledger) Restore(c Command, now time.Duration) *Entry {
 	e := l.Add(c)
-	l.stamp(e, now)
+	l.stamp(l.entries[e.ID], now)
 	return e
 }
 
@@ -145,18 +208,18 @@ func (l *Ledger) Sent(id CommandID, now time.Duration) bool {
 	return true
 }
 
-func (l *Ledger) stamp(e *Entry, now time.Duration) {
+func (l *Ledger) stamp(e *held, now time.Duration) {
+	l.known = l.known && (e.Deadline == Never || e.Deadline != l.due)
 	e.SentAt = now
-	e.Deadline = now + l.allowance(e)
-	if !onHost(&e.Command) {
-		return
+	e.Deadline = now + l.allowance(&e.Entry)
+	if l.known && (l.due == Never || e.Deadline < l.due) {
+		l.due = e.Deadline
 	}
-	byID, byRef := slotsOf(&e.Command)
-	if byID.id != "" {
-		l.last[byID] = now
+	if e.byID != nil {
+		e.byID.sent = now
 	}
-	if byRef.id != "" {
-		l.last[byRef] = now
+	if e.byRef != nil {
+		e.byRef.sent = now
 	}
 }
 
@@ -173,43 +236,48 @@ func (l *Ledger) allowance(e *Entry) time.Duration {
 }
 
 // remove takes the entry out of every index.
-func (l *Ledger) remove(e *Entry) {
+func (l *Ledger) remove(e *held) {
+	e.over = true
 	delete(l.entries, e.ID)
 	w := Work{e.App, e.Component}
-	if l.byWork[w] = without(l.byWork[w], e); len(l.byWork[w]) == 0 {
+	if l.byWork[w] = without(l.byWork[w], &e.Entry); len(l.byWork[w]) == 0 {
 		delete(l.byWork, w)
 	}
-	if l.byHost[e.Host] = without(l.byHost[e.Host], e); len(l.byHost[e.Host]) == 0 {
+	if l.byHost[e.Host] = without(l.byHost[e.Host], &e.Entry); len(l.byHost[e.Host]) == 0 {
 		delete(l.byHost, e.Host)
 	}
-	if l.apps[e.App]--; l.apps[e.App] <= 0 {
+	r := l.apps[e.App]
+	if r.live--; r.live == 0 {
 		delete(l.apps, e.App)
+	} else if r.live < len(r.entries)/2 {
+		r.tidy()
 	}
+	l.known = l.known && (e.Deadline == Never || e.Deadline != l.due) // else the next one is looked for when somebody asks
 	if !onHost(&e.Command) {
 		return
 	}
-	byID, byRef := slotsOf(&e.Command)
-	l.vacate(byID, e)
-	l.vacate(byRef, e)
-	if l.pending[e.Host] -= max(0, e.To-e.From); l.pending[e.Host] <= 0 {
-		delete(l.pending, e.Host)
+	e.byID.vacate(e)
+	e.byRef.vacate(e)
+	byID, byRef := slotsOf(e.App, e.Host, &e.Target)
+	l.drop(byID, e.byID)
+	l.drop(byRef, e.byRef)
+	if e.To > e.From {
+		if l.pending[e.Host] -= e.To - e.From; l.pending[e.Host] <= 0 {
+			delete(l.pending, e.Host)
+		}
 	}
 }
 
-// vacate gives the slot of a settled entry to the newest one that is still open there.
-func (l *Ledger) vacate(s slot, e *Entry) {
-	if l.bySlot[s] != e {
-		return
+// drop forgets a spot of which nothing is known any more.
+func (l *Ledger) drop(s slot, p *spot) {
+	if p != nil && p.open == nil && p.sent == Never {
+		delete(l.bySlot, s)
 	}
-	delete(l.bySlot, s)
-	for _, other := range l.byHost[s.host] {
-		if !onHost(&other.Command) {
-			continue
-		}
-		if byID, byRef := slotsOf(&other.Command); s.id != "" && (byID == s || byRef == s) {
-			l.bySlot[s] = other
-		}
-	}
+}
+
+// tidy takes out what is over.
+func (r *roll) tidy() {
+	r.entries = slices.DeleteFunc(r.entries, func(e *held) bool { return e.over })
 }
 
 func without(es []*Entry, e *Entry) []*Entry {
@@ -220,18 +288,23 @@ func without(es []*Entry, e *Entry) []*Entry {
 }
 
 // Entry returns the open entry of that id, or nil.
-func (l *Ledger) Entry(id CommandID) *Entry { return l.entries[id] }
+func (l *Ledger) Entry(id CommandID) *Entry {
+	if e := l.entries[id]; e != nil {
+		return &e.Entry
+	}
+	return nil
+}
 
 // Open returns the open entry for a target on a host, found by id or by reference, or nil.
 func (l *Ledger) Open(app string, host lattice.HostID, t Target) *Entry {
-	byID, byRef := slotsOf(&Command{App: app, Host: host, Target: t})
-	if byID.id != "" {
-		if e := l.bySlot[byID]; e != nil {
-			return e
+	byID, byRef := slotsOf(app, host, &t)
+	for _, s := range [...]slot{byID, byRef} {
+		if s.name == "" {
+			continue
 		}
-	}
-	if byRef.id != "" {
-		return l.bySlot[byRef]
+		if p := l.bySlot[s]; p != nil && p.open != nil {
+			return &p.open.Entry
+		}
 	}
 	return nil
 }
@@ -243,7 +316,25 @@ func (l *Ledger) OpenFor(app, component string) []*Entry { return l.byWork[Work{
 func (l *Ledger) OpenOn(host lattice.HostID) []*Entry { return l.byHost[host] }
 
 // OpenOf is the number of open entries of an application.
-func (l *Ledger) OpenOf(app string) int { return l.apps[app] }
+func (l *Ledger) OpenOf(app string) int {
+	if r := l.apps[app]; r != nil {
+		return r.live
+	}
+	return 0
+}
+
+// Starts calls f with the open entries of an application that bring instances up, in the order in which they were added.
+func (l *Ledger) Starts(app string, f func(*Entry)) {
+	r := l.apps[app]
+	if r == nil {
+		return
+	}
+	for _, e := range r.entries {
+		if !e.over && e.Starting() {
+			f(&e.Entry)
+		}
+	}
+}
 
 // Len is the number of open entries.
 func (l *Ledger) Len() int { return len(l.entries) }
@@ -263,16 +354,14 @@ func (l *Ledger) Owes(host lattice.HostID, now time.Duration) bool {
 
 // LastSent is when the last command for the target on that host was sent, Never if none is remembered.
 func (l *Ledger) LastSent(app string, host lattice.HostID, t Target) time.Duration {
-	byID, byRef := slotsOf(&Command{App: app, Host: host, Target: t})
+	byID, byRef := slotsOf(app, host, &t)
 	at := Never
-	if byID.id != "" {
-		if v, ok := l.last[byID]; ok {
-			at = max(at, v)
+	for _, s := range [...]slot{byID, byRef} {
+		if s.name == "" {
+			continue
 		}
-	}
-	if byRef.id != "" {
-		if v, ok := l.last[byRef]; ok {
-			at = max(at, v)
+		if p := l.bySlot[s]; p != nil {
+			at = max(at, p.sent)
 		}
 	}
 	return at
@@ -281,30 +370,33 @@ func (l *Ledger) LastSent(app string, host lattice.HostID, t Target) time.Durati
 // Forget drops the sending times that are older than the hosts' own word: evidence newer than them proves them answered.
 func (l *Ledger) Forget(newest func(lattice.HostID) time.Duration) {
 	// order: only deletes, by a test on each key alone.
-	for s, at := range l.last {
-		if newest(s.host) > at && l.bySlot[s] == nil {
-			delete(l.last, s)
+	for s, p := range l.bySlot {
+		if p.open == nil && newest(s.host) > p.sent {
+			delete(l.bySlot, s)
 		}
 	}
 }
 
 // NextDeadline is the earliest deadline of all open entries, Never if there is none.
 func (l *Ledger) NextDeadline() time.Duration {
-	next := Never
+	if l.known {
+		return l.due
+	}
+	l.due, l.known = Never, true
 	// order: a minimum does not depend on it.
 	for _, e := range l.entries {
-		if e.Deadline != Never && (next == Never || e.Deadline < next) {
-			next = e.Deadline
+		if e.Deadline != Never && (l.due == Never || e.Deadline < l.due) {
+			l.due = e.Deadline
 		}
 	}
-	return next
+	return l.due
 }
 
 // All returns the open entries by id.
 func (l *Ledger) All() []*Entry {
 	out := make([]*Entry, 0, len(l.entries))
 	for _, id := range slices.Sorted(maps.Keys(l.entries)) {
-		out = append(out, l.entries[id])
+		out = append(out, &l.entries[id].Entry)
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -259,13 +260,37 @@ func TestTheIndexesAgree(t *testing.T) {
 		for _, e := range l.All() {
 			l.Answer(e.ID, Dropped, "", now)
 		}
-		if len(l.entries)+len(l.byWork)+len(l.byHost)+len(l.bySlot)+len(l.pending)+len(l.apps) != 0 {
+		for s, p := range l.bySlot {
+			if p.open != nil || len(p.older) > 0 || p.sent == Never {
+				t.Fatalf("the slot %+v is kept for %+v", s, p)
+			}
+		}
+		if len(l.entries)+len(l.byWork)+len(l.byHost)+len(l.pending)+len(l.apps) != 0 {
 			t.Fatalf("something is left: %+v", l)
 		}
 	})
 }
 
 func indexesAgree(t *rapid.T, l *Ledger) {
+	next, starts := Never, map[string][]CommandID{}
+	for _, e := range l.All() {
+		if e.Deadline != Never && (next == Never || e.Deadline < next) {
+			next = e.Deadline
+		}
+		if e.Starting() {
+			starts[e.App] = append(starts[e.App], e.ID)
+		}
+	}
+	if got := l.NextDeadline(); got != next {
+		t.Fatalf("the next deadline is %v, not %v", next, got)
+	}
+	for app, want := range starts {
+		var got []CommandID
+		l.Starts(app, func(e *Entry) { got = append(got, e.ID) })
+		if !slices.Equal(got, want) {
+			t.Fatalf("the starts of %q are %v, not %v", app, want, got)
+		}
+	}
 	work, host, app, pending := map[Work]int{}, map[lattice.HostID]int{}, map[string]int{}, map[lattice.HostID]int{}
 	for _, e := range l.All() {
 		work[Work{e.App, e.Component}]++

@@ -86,7 +86,7 @@ func (l *Ledger) judge(e *Entry, ev evidence, message string, now time.Duration)
 	if v == Open {
 		return Outcome{}, false
 	}
-	l.remove(e)
+	l.remove(l.entries[e.ID])
 	out := Outcome{Entry: *e, Verdict: v, Message: message}
 	switch v {
 	case Settled:
@@ -99,7 +99,7 @@ func (l *Ledger) judge(e *Entry, ev evidence, message string, now time.Duration)
 
 // Answer settles what an acknowledgement settles.
 func (l *Ledger) Answer(id CommandID, a Answer, message string, now time.Duration) (Outcome, bool) {
-	e := l.entries[id]
+	e := l.Entry(id)
 	if e == nil {
 		return Outcome{}, false // late; the entry was settled by something better
 	}
