@@ -174,9 +174,7 @@ func (e *Engine) snapshotEnd() {
 	e.loaded, e.started = true, e.now
 	for _, name := range e.names() {
 		a := e.apps[name]
-		if a.wish.ID != "" && a.knows && !a.agrees() && a.model.Revision > a.wish.BasedOn && a.run.Acted == a.wish.ID {
-			a.other = true
-		}
+		a.other = a.overtaken()
 		e.restore(a)
 		e.decide(a)
 	}
@@ -269,11 +267,28 @@ func (a *app) asked() (op Operation, id, version string) {
 		if a.model.Manifest == nil {
 			return "", "", ""
 		}
-		return Deploy, "model " + a.model.Deployed + " " + oam.Hash(a.model.Manifest), a.model.Deployed
+		return Deploy, a.modelID(), a.model.Deployed
 	case a.revise != 0 || a.other || a.wanted != nil:
-		return Undeploy, "model none", ""
+		return Undeploy, a.modelID(), ""
 	}
 	return "", "", ""
+}
+
+// modelID names what the model record says, for the run record: a record has no id of its own as wishes have.
+func (a *app) modelID() string {
+	if a.model.Deployed == "" || a.model.Manifest == nil {
+		return "model none"
+	}
+	return "model " + a.model.Deployed + " " + oam.Hash(a.model.Manifest)
+}
+
+// overtaken says, when an owner begins, that somebody beside us wrote the model record after the last wish: it says something else than the wish, or it is
+// what an earlier owner acted on last.
+func (a *app) overtaken() bool {
+	if a.wish.ID == "" || !a.knows || a.model.Revision <= a.wish.BasedOn {
+		return false
+	}
+	return !a.agrees() || a.run.Acted == a.modelID()
 }
 
 // askedManifest is the manifest of what was asked last. The model record usually holds the same one decoded already.
