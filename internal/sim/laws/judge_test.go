@@ -80,11 +80,11 @@ func (j *judge) sent(s plane.Sent) {
 		j.notTooMany(&c, &truth, s.At)
 		j.mayHaveIt(&c, &truth)
 		j.flight[c.App+" "+c.Component+" "+string(c.Host)] = flight{cmd: c, at: s.At, notices: len(j.w.p.Notices)}
-		j.notForeign(&c, &truth, s.At)
+		j.notForeign(&c)
 	case c.Action == ledger.Scale && c.To < c.From:
-		j.notForeign(&c, &truth, s.At)
+		j.notForeign(&c)
 	case c.Action == ledger.Update:
-		j.notForeign(&c, &truth, s.At)
+		j.notForeign(&c)
 	case c.Action == ledger.DeleteConfig:
 		j.configUnused(&c, &truth)
 	}
@@ -310,35 +310,19 @@ func (j *judge) mayHaveIt(c *ledger.Command, truth *sim.Truth) {
 	}
 }
 
-// notForeign: nothing is touched that an event delivered before showed to be somebody else's.
-func (j *judge) notForeign(c *ledger.Command, truth *sim.Truth, at time.Duration) {
+// notForeign: nothing is touched that an event delivered before the send showed to be somebody else's. What events have shown is what the owner's copy
+// of the lattice holds; a command of somebody else that is still on its way, or an event that bears the annotations of before, shows nothing.
+func (j *judge) notForeign(c *ledger.Command) {
 	if j.w.otp && c.Target.Kind == lattice.Component {
 		return // the stop names our annotations; a start adds instances of our own
 	}
-	since, held := j.foreign[string(c.Host)+" "+c.Target.ID]
-	if !held || at-since < time.Second {
-		return
-	}
-	for i := range truth.Hosts {
-		h := &truth.Hosts[i]
-		if h.ID == string(c.Host) && j.foreignRuns(h, c.Target.ID) {
-			j.fail("%s touches %s on %s, which runs for somebody else", c.Action, c.Target.ID, h.Name)
+	for _, h := range j.w.p.Engine.View().Hosts {
+		for _, r := range h.Runs {
+			if h.ID == c.Host && r.Kind == c.Target.Kind && r.ID == c.Target.ID && r.Link == c.Target.Link && r.App != c.App {
+				j.fail("%s touches %s on %s, which runs for %q", c.Action, c.Target.ID, h.Name, r.App)
+			}
 		}
 	}
-}
-
-func (j *judge) foreignRuns(h *sim.HostTruth, id string) bool {
-	for _, r := range h.Components {
-		if r.ID == id && r.Annotations[appspec] == "" {
-			return true
-		}
-	}
-	for _, r := range h.Providers {
-		if r.ID == id && r.Annotations[appspec] == "" {
-			return true
-		}
-	}
-	return false
 }
 
 // configUnused: no config is deleted that a live revision names, or that something running uses.
