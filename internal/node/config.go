@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -78,9 +79,23 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// clock is the monotonic time of the process.
-type clock struct{ began time.Time }
+// clock is the monotonic time of the process. Each reading is later than all before it, whoever took them: an answer counts only if it was
+// asked for after the news that it is about, and where the system's clock is coarse the two would come at one time.
+type clock struct {
+	began time.Time
+	last  atomic.Int64
+}
 
-func (c clock) now() time.Duration { return time.Since(c.began) }
+func newClock() *clock { return &clock{began: time.Now()} }
 
-func (c clock) instant() store.Instant { return store.Instant{Mono: c.now(), Wall: time.Now()} }
+func (c *clock) now() time.Duration {
+	for {
+		last := c.last.Load()
+		next := max(int64(time.Since(c.began)), last+1)
+		if c.last.CompareAndSwap(last, next) {
+			return time.Duration(next)
+		}
+	}
+}
+
+func (c *clock) instant() store.Instant { return store.Instant{Mono: c.now(), Wall: time.Now()} }

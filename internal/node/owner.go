@@ -36,8 +36,7 @@ type owner struct {
 	failed  chan error    // what ends the owner from beside the loop
 	done    chan struct{} // closed when the loop has ended
 
-	last    time.Duration // time of the last step
-	offline bool          // the connection is lost
+	offline bool // the connection is lost
 }
 
 // errLost ends an owner whose run records somebody else has written.
@@ -111,7 +110,7 @@ func (o *owner) run(ctx context.Context) error {
 		if ins = o.gather(ins); len(ins) == 0 && reader == nil {
 			continue
 		}
-		out := o.machine.Step(o.tick(), ins...)
+		out := o.machine.Step(o.t.p.clock.now(), ins...)
 		if reader != nil {
 			reader <- o.machine.View() // after a step, for the machine's time is that of its last one, and ages are read off it
 		}
@@ -125,12 +124,6 @@ func (o *owner) run(ctx context.Context) error {
 			wake.Reset(max(out.Wake-o.t.p.clock.now(), 0))
 		}
 	}
-}
-
-// tick is now, later than at any call before: what came at one time could not be put in order.
-func (o *owner) tick() time.Duration {
-	o.last = max(o.t.p.clock.now(), o.last+1)
-	return o.last
 }
 
 // gather takes all that waits, so that a burst makes one plan. Host events come before answers: an answer that was asked for later may
@@ -189,7 +182,7 @@ const sendAtOnce = 64
 
 // maySend is asked right before each command: the right to act, then the sense of it.
 func (o *owner) maySend(c *ledger.Command) bool {
-	if !o.t.holds(o.epoch) || !o.machine.MaySend(c, o.tick()) {
+	if !o.t.holds(o.epoch) || !o.machine.MaySend(c, o.t.p.clock.now()) {
 		return false
 	}
 	if c.Host != "" {

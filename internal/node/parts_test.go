@@ -120,7 +120,7 @@ func TestStatusesBearTheirAge(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newStatuses(clock{began: time.Now()})
+				s := newStatuses(newClock())
 				s.take("wadm.status.l.hello", []byte(`{"status":{"type":"deployed","message":"all is well"},"version":"v1","components":[]}`), time.Now(), tt.stored)
 				time.Sleep(5 * time.Second)
 				tt.steps(s)
@@ -134,7 +134,7 @@ func TestStatusesBearTheirAge(t *testing.T) {
 }
 
 func TestWhatIsHeardGoesBeforeWhatIsStored(t *testing.T) {
-	s := newStatuses(clock{began: time.Now()})
+	s := newStatuses(newClock())
 	at := time.Now()
 	s.take("wadm.status.l.a", []byte(`{"status":{"type":"deployed"}}`), at, false)
 	s.take("wadm.status.l.a", []byte(`{"status":{"type":"failed"}}`), at, true)
@@ -181,6 +181,39 @@ func TestAStatusWaitsForTheConnection(t *testing.T) {
 		want := "wadm.status.l.a deployed, wadm.status.l.b undeployed, wadm.evt.l.news com.wadm.news"
 		if strings.Join(got, ", ") != want {
 			t.Errorf("told %q, want %q", got, want)
+		}
+	})
+}
+
+func TestNoTwoReadingsOfTheClockAreEqual(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // its time stands still while anybody works
+		c := newClock()
+		const readers, each = 4, 1000
+		var all [readers][each]time.Duration
+		var group sync.WaitGroup
+		for r := range readers {
+			group.Go(func() {
+				for i := range each {
+					all[r][i] = c.now()
+				}
+			})
+		}
+		group.Wait()
+		seen := map[time.Duration]bool{}
+		for r := range readers {
+			for i, at := range all[r] {
+				if i > 0 && at <= all[r][i-1] {
+					t.Fatalf("reading %d is %s, after %s", i, at, all[r][i-1])
+				}
+				seen[at] = true
+			}
+		}
+		if len(seen) != readers*each {
+			t.Errorf("%d readings are not all different", readers*each)
+		}
+		time.Sleep(time.Minute)
+		if at := c.now(); at < time.Minute || at > time.Minute+time.Millisecond {
+			t.Errorf("after a minute the clock says %s", at)
 		}
 	})
 }

@@ -22,7 +22,7 @@ import (
 type process struct {
 	cfg      Config
 	log      *slog.Logger
-	clock    clock
+	clock    *clock
 	nc       *nats.Conn
 	stores   Stores
 	statuses *statuses
@@ -54,7 +54,7 @@ func Run(ctx context.Context, cfg Config) error {
 // open connects, opens the stores and answers the API.
 func open(ctx context.Context, cfg Config) (*process, error) {
 	cfg = cfg.withDefaults()
-	p := &process{cfg: cfg, log: cfg.Log, clock: clock{began: time.Now()}, tenures: make(map[string]*tenure)}
+	p := &process{cfg: cfg, log: cfg.Log, clock: newClock(), tenures: make(map[string]*tenure)}
 	p.ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
 	p.statuses = newStatuses(p.clock)
 	if err := p.connect(); err != nil {

@@ -20,7 +20,7 @@ import (
 // statuses is what every process remembers of what owners told: it answers status and list, whoever owns the lattice. What it says of a
 // lattice that nobody looks after bears its age.
 type statuses struct {
-	clock clock
+	clock *clock
 	sub   *nats.Subscription
 
 	mu     sync.Mutex
@@ -45,7 +45,7 @@ type seenLease struct {
 	none    bool          // there is no lease
 }
 
-func newStatuses(c clock) *statuses {
+func newStatuses(c *clock) *statuses {
 	return &statuses{clock: c, of: make(map[string]map[string]told), leases: make(map[string]*seenLease)}
 }
 
