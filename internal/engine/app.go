@@ -32,7 +32,8 @@ type app struct {
 	from      *plan.Wanted
 	fresh     bool          // newly deployed: its first absences are believed at once
 	inherited bool          // an earlier owner worked on it
-	began     time.Duration // when the deploy or undeploy was acted on
+	began     time.Duration // when the deploy or undeploy was acted on, by this owner or before it began
+	overdue   time.Duration // when a start was last given up of which nothing was heard: it may come yet
 
 	// How it stands.
 	parts    map[plan.PartID]plan.Part
@@ -72,7 +73,7 @@ func (d *dirt) any() bool {
 
 func newApp(name string) *app {
 	return &app{
-		name: name, parts: map[plan.PartID]plan.Part{}, wakeAt: lattice.Never, retryAt: lattice.Never,
+		name: name, parts: map[plan.PartID]plan.Part{}, wakeAt: lattice.Never, retryAt: lattice.Never, overdue: lattice.Never,
 		lists: map[string]map[lattice.HostID][]string{}, missed: map[linkKey]int{},
 	}
 }
@@ -89,11 +90,16 @@ func (e *Engine) app(name string) *app {
 // active says that something of the application is wanted, or being taken away.
 func (a *app) active() bool { return a.wanted != nil || a.run.Deleting }
 
-// pause has the whole application looked at again at that time, or earlier.
-func (a *app) pause(at time.Duration) {
+// wake has the whole application looked at again at that time, or earlier.
+func (a *app) wake(at time.Duration) {
 	if a.wakeAt == lattice.Never || at < a.wakeAt {
 		a.wakeAt = at
 	}
+}
+
+// pause is wake for one of which a command was dropped: its run record may hold a start that is not to be.
+func (a *app) pause(at time.Duration) {
+	a.wake(at)
 	a.runDirty = true
 }
 
@@ -186,7 +192,7 @@ func (e *Engine) restore(a *app) {
 	if a.revise == 0 {
 		return
 	}
-	a.inherited = true
+	a.inherited, a.began = true, e.now
 	a.manifest, a.before = parse(a.run.Manifest), parse(a.run.From)
 	if a.run.Deleting || a.run.Operation != Deploy {
 		a.before, a.manifest = a.manifest, nil
@@ -237,7 +243,11 @@ func (e *Engine) decide(a *app) {
 		a.run.Manifest, a.run.Deleting = oam.Canonical(manifest), false
 		a.fresh = !takeover
 		if old != nil && oam.Hash(old) != oam.Hash(manifest) {
-			a.before, a.run.From = old, oam.Canonical(old)
+			a.before = old
+		}
+		a.run.From = nil
+		if a.before != nil {
+			a.run.From = oam.Canonical(a.before)
 		}
 	} else {
 		if old != nil {

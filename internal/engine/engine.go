@@ -22,6 +22,7 @@ type Settings struct {
 	BrakeShare  float64       // … and so great a share of all …
 	BrakeWithin time.Duration // … within so long: ask before acting
 	DeadKept    time.Duration // an undeploy waits so long for a dead host to return
+	LateStart   time.Duration // … and so long for a start of which nothing was heard
 	Ledger      ledger.Settings
 }
 
@@ -30,7 +31,7 @@ func Defaults() Settings {
 	return Settings{
 		Period: 30 * time.Second, Grace: 5 * time.Second, Window: 2500 * time.Millisecond, Cleanup: 70 * time.Second,
 		Resync: 60 * time.Second, Repeat: 5 * time.Second, BrakeHosts: 3, BrakeShare: 0.3, BrakeWithin: 10 * time.Second,
-		DeadKept: 7 * 24 * time.Hour, Ledger: ledger.Defaults(),
+		DeadKept: 7 * 24 * time.Hour, LateStart: time.Hour, Ledger: ledger.Defaults(),
 	}
 }
 
@@ -334,7 +335,7 @@ func (e *Engine) hostsMoved(host lattice.HostID) {
 	}
 	// order: marks only.
 	for _, a := range e.apps {
-		if a.wanted == nil && a.active() || a.hostless || a.wanted != nil && e.dialectMoved(a) {
+		if a.wanted == nil && a.active() || a.hostless || e.dialectMoved(a) {
 			a.dirt.all = true
 		}
 	}

@@ -202,8 +202,14 @@ func (e *Engine) expired(outs []ledger.Outcome) {
 	e.settled(outs)
 	for i := range outs {
 		c := &outs[i].Entry.Command
+		if !outs[i].Entry.Starting() {
+			continue
+		}
+		if a := e.apps[c.App]; a != nil {
+			a.overdue = e.now
+		}
 		h := e.state.Host(c.Host)
-		if h == nil || !outs[i].Entry.Starting() {
+		if h == nil {
 			continue
 		}
 		if e.watch.suspect[h.ID] && e.isDead(h, false) {
@@ -253,13 +259,13 @@ func (e *Engine) wake() time.Duration {
 		}
 	}
 	at(e.ledger.NextDeadline())
+	if !e.connected {
+		return next // the rest waits until we are
+	}
 	// order: a minimum does not depend on it.
 	for _, a := range e.apps {
 		at(a.wakeAt)
 		at(a.retryAt)
-	}
-	if !e.connected {
-		return next
 	}
 	if !e.closed {
 		at(e.pinged + e.cfg.Settings.Window)

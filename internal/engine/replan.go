@@ -95,12 +95,16 @@ func (e *Engine) pass(a *app) bool {
 		e.tellInactive(a)
 		return false
 	}
-	if a.wanted != nil && e.dialectMoved(a) {
+	if e.dialectMoved(a) {
 		e.derive(a)
 	}
 	if len(e.state.Hosts()) == 0 {
 		a.hostless = true
 		a.dirt = dirt{}
+		if a.run.Deleting && e.closed {
+			a.leftover = 0
+			e.conclude(a)
+		}
 		e.syncRun(a)
 		e.tell(a)
 		return false
@@ -148,6 +152,9 @@ func (a *app) starting() bool {
 // dialectMoved says that the wanted state was derived for another dialect than the lattice turns out to speak.
 func (e *Engine) dialectMoved(a *app) bool {
 	d, mixed := e.dialect()
+	if a.wanted == nil {
+		return a.from != nil && !mixed && d != lattice.Auto && d != a.from.Dialect
+	}
 	was := slices.ContainsFunc(a.wanted.Refused, func(g plan.Gap) bool { return g.Why == plan.MixedLattice })
 	return mixed != was || !mixed && d != a.wanted.Dialect
 }
@@ -313,12 +320,16 @@ func (e *Engine) settleLists(a *app) {
 // confirmedEmpty says that every host that ran or was to run something of the application has said, after the undeploy, that it runs nothing of it.
 // A dead host keeps the entry open until it returns or is given up.
 //
-// What an earlier owner started last is not known for certain: hosts acknowledge before they work, so a start of its may appear until the longest
-// deadline has passed.
+// A start of which nothing was heard until its deadline may come all the same, from a host that fetches for longer; and what an earlier owner started last
+// is not known for certain. So the entry is kept for a time after both.
 func (e *Engine) confirmedEmpty(a *app) bool {
 	empty := true
-	if longest := e.started + max(e.cfg.Settings.Ledger.ProviderStart, e.cfg.Settings.Ledger.ComponentStart); a.inherited && e.now < longest {
-		a.wakeAt = longest
+	since := a.overdue
+	if a.inherited {
+		since = max(since, e.started)
+	}
+	if late := since + e.cfg.Settings.LateStart; since != lattice.Never && e.now < late {
+		a.wake(late)
 		empty = false
 	}
 	for _, id := range a.run.Hosts {
@@ -394,9 +405,7 @@ func (e *Engine) liveConfirmed(a *app) bool {
 		case h != nil && h.InventoryAsked <= a.began:
 			return false
 		case h == nil && !e.proven[id] && !e.state.Dead(id) && e.now < patience:
-			if a.wakeAt == lattice.Never || patience < a.wakeAt {
-				a.wakeAt = patience
-			}
+			a.wake(patience)
 			return false
 		}
 	}
