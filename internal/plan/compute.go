@@ -68,6 +68,7 @@ type pass struct {
 	extra map[lattice.HostID]int // instances placed in this pass
 	hosts map[lattice.HostID]bool
 	confs map[string]bool
+	room  []candidate // used again for each component
 }
 
 // Compute is the pass.

@@ -54,19 +54,17 @@ func (j *job) placeAll(f *flow) {
 // the lowest id. A host on which it failed lately comes last, the one whose back-off ends first before the others. What finds no place is a gap.
 func (j *job) place(spread, n int) {
 	need := j.r.Shares[spread].Spread.Requirements
+	if n == 1 {
+		if best, ok := j.least(need); ok {
+			j.accept(spread, best, 1)
+		} else {
+			j.noPlace(spread, 1)
+		}
+		return
+	}
 	cs := j.candidates(func(h *lattice.Host) bool { return h.Fits(need) })
 	if len(cs) == 0 {
 		j.noPlace(spread, n)
-		return
-	}
-	if n == 1 {
-		best := 0
-		for i := range cs {
-			if cs[i].before(cs[best]) {
-				best = i
-			}
-		}
-		j.accept(spread, cs[best], 1)
 		return
 	}
 	q := &queue[candidate]{less: candidate.before}
@@ -149,31 +147,76 @@ func (j *job) accept(spread int, c candidate, n int) {
 	j.wake(b.Until)
 }
 
+// candidates are the hosts that fit and could take one more, by id.
 func (j *job) candidates(fits func(*lattice.Host) bool) []candidate {
-	var out []candidate
+	out := j.room[:0]
+	at := 0
 	for _, h := range j.State.Hosts() {
-		if !fits(h) || !mayUse(&j.View, h.ID) {
+		s := j.next(&at, h)
+		if !fits(h) {
 			continue
 		}
-		c := candidate{host: h, load: h.Load + j.Ledger.Pending(h.ID) + j.extra[h.ID], silent: j.silent(h)}
-		if s := j.sites[h.ID]; s != nil {
-			if s.held || s.old && j.r.Kind == lattice.Provider {
-				continue
-			}
-			c.old = s.old
-			if !s.old {
-				c.own = s.planned + s.added
-			}
-			if j.r.Kind == lattice.Provider && (c.own > 0 || s.have > 0) {
-				continue
-			}
+		if c, ok := j.candidate(h, s); ok {
+			out = append(out, c)
 		}
-		if b, ok := j.Ledger.Backoff(j.App, ledger.Cause{Host: h.ID, What: j.r.Name}); ok && j.Now < b.Until && !c.old {
-			c.waiting, c.until = true, b.Until
-		}
-		out = append(out, c)
 	}
+	j.room = out
 	return out
+}
+
+// least is the candidate that comes before all others. A host that cannot come before the best one so far is passed over by what is known of it
+// without asking: the loss of one host of a thousand must not cost a thousand look-ups for each component.
+func (j *job) least(need map[string]string) (best candidate, found bool) {
+	at := 0
+	for _, h := range j.State.Hosts() {
+		s := j.next(&at, h)
+		if found && best.leads(h) || !h.Fits(need) {
+			continue
+		}
+		if c, ok := j.candidate(h, s); ok && (!found || c.before(best)) {
+			best, found = c, true
+		}
+	}
+	return best, found
+}
+
+// leads says that no later host that carries as much can come before the candidate: hosts come by id, and what is under way on them only adds.
+func (a *candidate) leads(h *lattice.Host) bool {
+	return !a.silent && !a.waiting && a.own == 0 && !a.old && h.Load >= a.load
+}
+
+// next is the site of a host, nil if it has none, in a walk over all hosts: both are in the order of the ids.
+func (j *job) next(at *int, h *lattice.Host) *site {
+	if *at < len(j.order) && j.order[*at].host == h {
+		*at++
+		return j.order[*at-1]
+	}
+	return nil
+}
+
+// candidate says how a host with the given site, if it has one, stands; false: it cannot take one more.
+func (j *job) candidate(h *lattice.Host, s *site) (candidate, bool) {
+	c := candidate{host: h}
+	if s != nil {
+		if s.held || s.old && j.r.Kind == lattice.Provider {
+			return c, false
+		}
+		c.old = s.old
+		if !s.old {
+			c.own = s.planned + s.added
+		}
+		if j.r.Kind == lattice.Provider && (c.own > 0 || s.have > 0) {
+			return c, false
+		}
+	}
+	if !mayUse(&j.View, h.ID) {
+		return c, false
+	}
+	c.load, c.silent = h.Load+j.Ledger.Pending(h.ID)+j.extra[h.ID], j.silent(h)
+	if b, ok := j.Ledger.Backoff(j.App, ledger.Cause{Host: h.ID, What: j.r.Name}); ok && j.Now < b.Until && !c.old {
+		c.waiting, c.until = true, b.Until
+	}
+	return c, true
 }
 
 func (j *job) silent(h *lattice.Host) bool { return j.Belief.Silent != nil && j.Belief.Silent(h.ID) }

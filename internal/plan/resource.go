@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/wadm-go/wadm/internal/ledger"
@@ -29,14 +30,13 @@ type job struct {
 	r     *Resource
 	key   lattice.Key
 	part  Part
-	sites map[lattice.HostID]*site
 	order []*site // by host id
 	need  []int   // by spread: what is missing
 }
 
 // resource brings one component or provider to its wanted state.
 func (p *pass) resource(r *Resource) {
-	j := &job{pass: p, r: r, key: lattice.Key{Kind: r.Kind, ID: p.idOf(r), Link: r.LinkName}, sites: map[lattice.HostID]*site{}}
+	j := &job{pass: p, r: r, key: lattice.Key{Kind: r.Kind, ID: p.idOf(r), Link: r.LinkName}}
 	j.part = Part{ID: PartID{Component: r.Name}}
 	if j.possible() {
 		j.run()
@@ -90,22 +90,21 @@ func (j *job) underWay() {
 	}
 }
 
+// site is the place of a host among those that matter, made if there was none.
 func (j *job) site(h *lattice.Host) *site {
-	s := j.sites[h.ID]
-	if s == nil {
-		s = &site{host: h, fit: j.fits(h)}
-		j.sites[h.ID] = s
-		at, _ := slices.BinarySearchFunc(j.order, h.ID, func(s *site, id lattice.HostID) int {
-			if s.host.ID < id {
-				return -1
-			} else if s.host.ID > id {
-				return 1
-			}
-			return 0
-		})
-		j.order = slices.Insert(j.order, at, s)
+	at, ok := j.find(h)
+	if !ok {
+		j.order = slices.Insert(j.order, at, &site{host: h, fit: j.fits(h)})
 	}
-	return s
+	return j.order[at]
+}
+
+// find is where the host's site is, or would be. Most come in the order of their ids.
+func (j *job) find(h *lattice.Host) (at int, ok bool) {
+	if n := len(j.order); n == 0 || j.order[n-1].host.ID < h.ID {
+		return n, false
+	}
+	return slices.BinarySearchFunc(j.order, h.ID, func(s *site, id lattice.HostID) int { return cmp.Compare(s.host.ID, id) })
 }
 
 func (j *job) fits(h *lattice.Host) fit {
@@ -271,7 +270,10 @@ func (j *job) assignDaemon() (missing int) {
 
 // daemonOn gives one host what it lacks, and returns how many that are.
 func (j *job) daemonOn(h *lattice.Host, f fit, n int) (missing int) {
-	s := j.sites[h.ID]
+	var s *site
+	if at, ok := j.find(h); ok {
+		s = j.order[at]
+	}
 	switch {
 	case s != nil && s.held:
 		j.part.Gaps = append(j.part.Gaps, Gap{Component: j.r.Name, Short: n, Why: HeldByOther, Owner: s.owner, Host: h.ID, Detail: j.key.ID})
