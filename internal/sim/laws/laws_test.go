@@ -3,6 +3,7 @@ package laws
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,14 +38,12 @@ func TestSameSeedSameRun(t *testing.T) {
 
 func runOnce(t *rapid.T, seed uint64) string {
 	w := &world{t: t, want: map[string]*oam.Manifest{}, versions: map[string]int{}}
-	m, ds := oam.Decode([]byte(fixed), oam.FormatAuto)
-	if ds.HasErrors() {
-		t.Fatal(ds)
-	}
 	w.p = newPlane(seed)
 	w.p.Run(time.Second)
 	w.p.Start()
-	w.p.Deploy(m.Manifest)
+	for _, name := range []string{"red", "green", "blue", "grey"} {
+		w.p.Deploy(w.decode(strings.ReplaceAll(fixed, "NAME", name)))
+	}
 	w.p.Run(time.Minute)
 	_ = w.p.Cluster.Kill("h1")
 	w.p.Run(3 * time.Minute)
@@ -55,7 +54,7 @@ func runOnce(t *rapid.T, seed uint64) string {
 const fixed = `
 apiVersion: core.oam.dev/v1beta1
 kind: Application
-metadata: {name: fixed, annotations: {version: v1}}
+metadata: {name: NAME, annotations: {version: v1}}
 spec:
   components:
     - {name: a, type: component, properties: {image: "r.example/a:1"}, traits: [{type: spreadscaler, properties: {instances: 7}}]}
