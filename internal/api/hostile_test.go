@@ -202,6 +202,19 @@ func TestStatusIsWhatTheSourceTells(t *testing.T) {
 	}
 }
 
+func TestWaitingIsSaidOnlyOfWhatIsDeployed(t *testing.T) {
+	told := wadmapi.NewStatus(wadmapi.StatusWaiting, "no owner yet")
+	b := newBench(t, func(o *Options) { o.Status = fixedStatus{"default.hello": told} })
+	b.model("put", hello("v1"))
+	if got := b.model("status.hello", ""); !strings.HasSuffix(got, `"status":{"status":{"type":"undeployed"},"version":"","components":[]}}`) {
+		t.Errorf("of what is not deployed, status says %s", got)
+	}
+	b.model("deploy.hello", "")
+	if got := b.model("status.hello", ""); !strings.HasSuffix(got, `"status":{"status":{"type":"waiting","message":"no owner yet"},"version":"v1","components":[]}}`) {
+		t.Errorf("of what is deployed, status says %s", got)
+	}
+}
+
 func TestOperationsOfOthers(t *testing.T) {
 	b := newBench(t, func(o *Options) {
 		o.Handlers = map[wadmapi.Category]Handler{wadmapi.CategoryHost: func(_ context.Context, lattice, op, name string, body []byte) ([]byte, bool) {

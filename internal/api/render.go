@@ -61,7 +61,7 @@ func statusOf(m *store.Model, t told) wadmapi.Status {
 	}
 	s := t.status
 	switch {
-	case t.known:
+	case t.known && (v != nil || s.Status.Type != wadmapi.StatusWaiting):
 	case v != nil:
 		s = wadmapi.NewStatus(wadmapi.StatusWaiting, notStarted)
 	default:
