@@ -93,6 +93,9 @@ func (e *Engine) learn(in Learned) {
 	switch q.Topic {
 	case AskHosts:
 		e.windowClosed(in.Asked)
+		if len(e.state.Hosts()) == 0 {
+			e.repeat(q) // a host that has just started tells of itself before it listens; its next word comes with its first heartbeat
+		}
 	case AskInventory:
 		if in.Err != "" {
 			e.unanswered(q.Host, in.Err == noResponders)
