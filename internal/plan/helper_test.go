@@ -110,7 +110,7 @@ func targetConfig(cs ...oam.Config) func(*oam.Link) {
 // memory is what an owner remembers. The zero value remembers nothing.
 type memory struct {
 	lists   map[string][]string // by id
-	applied map[string]string   // values by "source target"
+	applied map[string]string   // values by linkName
 	missed  int
 	put     []string
 }
@@ -121,9 +121,15 @@ func (m *memory) List(id string, _ lattice.HostID) ([]string, bool) {
 }
 
 func (m *memory) Applied(l lattice.Link) (string, bool) {
-	v, ok := m.applied[l.Source+" "+l.Target]
+	v, ok := m.applied[linkName(l)]
 	return v, ok
 }
+
+// linkName is how the memory of these tests tells links apart.
+func linkName(l lattice.Link) string {
+	return strings.Join([]string{l.Source, l.Name, l.Namespace, l.Package, l.Contract, l.Target}, " ")
+}
+
 func (m *memory) PutConfig(name string) bool { return slices.Contains(m.put, name) }
 func (m *memory) Missed(lattice.Link) int    { return m.missed }
 
@@ -273,12 +279,12 @@ func (w *world) carried(res Result) *world {
 			}
 			for i := range w.in.Wanted.Links {
 				if l := &w.in.Wanted.Links[i]; l.Want.Slot() == c.Link.Slot() {
-					w.memory.applied[c.Link.Source+" "+c.Link.Target] = l.Values
+					w.memory.applied[linkName(c.Link)] = l.Values
 				}
 			}
 		case ledger.DeleteLink:
 			w.in.State.Apply(lattice.LinkDeleted{Slot: c.Link.Slot(), Target: c.Link.Target}, now)
-			delete(w.memory.applied, c.Link.Source+" "+c.Link.Target)
+			delete(w.memory.applied, linkName(c.Link))
 		case ledger.PutConfig:
 			w.in.State.Apply(lattice.Config{Name: c.ConfigName, Asked: now, Found: true, Values: c.Values}, now)
 		case ledger.DeleteConfig:
