@@ -24,3 +24,12 @@ func (l Link) Equal(o Link) bool {
 	return l.Slot() == o.Slot() && l.Target == o.Target && l.Values == o.Values &&
 		slices.Equal(l.Interfaces, o.Interfaces) && slices.Equal(l.SourceConfig, o.SourceConfig) && slices.Equal(l.TargetConfig, o.TargetConfig)
 }
+
+// Clashes says that the lattice can keep only one of the two: an OTP slot holds one link, a 1.x slot one for each target and one for each interface.
+func (l Link) Clashes(o Link) bool {
+	if l.Slot() != o.Slot() || l.Equal(o) {
+		return false
+	}
+	return l.Contract != "" || l.Target == o.Target ||
+		slices.ContainsFunc(l.Interfaces, func(s string) bool { return slices.Contains(o.Interfaces, s) })
+}

@@ -312,6 +312,7 @@ func (a *app) askedManifest() *oam.Manifest {
 // derive computes what the manifests want in the words of the lattice's dialect.
 func (e *Engine) derive(a *app) {
 	d, mixed := e.dialect()
+	e.neighbours(a)
 	e.users.drop(a)
 	e.returned()
 	a.wanted, a.from = nil, nil
@@ -329,6 +330,7 @@ func (e *Engine) derive(a *app) {
 		a.from = plan.Want(a.before, d)
 	}
 	e.users.add(a, e.state)
+	e.neighbours(a)
 }
 
 // returned has those look again whose configs somebody else may have ceased to use.

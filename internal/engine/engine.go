@@ -421,6 +421,9 @@ func (e *Engine) settled(outs []ledger.Outcome) {
 			a.component(o.Entry.Component)
 		}
 		a.runDirty = true
+		if t := &o.Entry.Target; o.Entry.AckEnds {
+			e.keyTouched(o.Entry.Host, lattice.Key{Kind: t.Kind, ID: t.ID, Link: t.Link}) // others may have waited for it
+		}
 		if e.ledger.OpenOf(a.name) == 0 {
 			a.dirt.leftovers, a.dirt.configs = true, true
 		}

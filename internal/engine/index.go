@@ -16,13 +16,16 @@ type index struct {
 	daemons  map[ledger.Work]bool
 	removing map[string]bool // applications with something to take away
 	of       map[string][]lattice.Key
-	names    map[string][]string // configs by application
+	names    map[string][]string       // configs by application
+	slots    map[lattice.Slot][]string // applications that want a link there
+	fills    map[string][]lattice.Slot
 }
 
 func newIndex() index {
 	return index{
 		keys: map[lattice.Key][]ledger.Work{}, refs: map[string][]ledger.Work{}, configs: map[string][]string{},
 		daemons: map[ledger.Work]bool{}, removing: map[string]bool{}, of: map[string][]lattice.Key{}, names: map[string][]string{},
+		slots: map[lattice.Slot][]string{}, fills: map[string][]lattice.Slot{},
 	}
 }
 
@@ -51,6 +54,7 @@ func (x *index) add(a *app, s *lattice.State) {
 			x.names[a.name] = append(x.names[a.name], name)
 		}
 	}
+	x.resolve(a, s)
 	if a.wanted == nil {
 		return
 	}
@@ -66,7 +70,6 @@ func (x *index) add(a *app, s *lattice.State) {
 			x.addRef(r.Ref, work)
 		}
 	}
-	x.resolve(a, s)
 }
 
 func (x *index) addKey(k lattice.Key, w ledger.Work) {
@@ -83,11 +86,18 @@ func (x *index) addRef(ref string, w ledger.Work) {
 	}
 }
 
-// resolve enters the ids of references that have become known.
+// resolve enters the ids of references that have become known, and the links between them.
 func (x *index) resolve(a *app, s *lattice.State) {
 	for _, w := range []*plan.Wanted{a.wanted, a.from} {
 		if w == nil {
 			continue
+		}
+		for i := range w.Links {
+			l, ok := w.Links[i].Resolved(s)
+			if slot := l.Slot(); ok && !slices.Contains(x.slots[slot], a.name) {
+				x.slots[slot] = append(x.slots[slot], a.name)
+				x.fills[a.name] = append(x.fills[a.name], slot)
+			}
 		}
 		for i := range w.Resources {
 			r := &w.Resources[i]
@@ -116,6 +126,12 @@ func (x *index) drop(a *app) {
 		}
 	}
 	delete(x.names, a.name)
+	for _, slot := range x.fills[a.name] {
+		if x.slots[slot] = slices.DeleteFunc(x.slots[slot], func(s string) bool { return s == a.name }); len(x.slots[slot]) == 0 {
+			delete(x.slots, slot)
+		}
+	}
+	delete(x.fills, a.name)
 	for _, w := range []*plan.Wanted{a.wanted, a.from} {
 		if w == nil {
 			continue

@@ -116,7 +116,8 @@ func (e *Engine) pass(a *app) bool {
 	in := plan.Input{
 		View: e.view(a), Wanted: a.wanted, From: a.from, App: a.name, Version: a.run.Version, Epoch: e.cfg.Epoch,
 		Scope:  plan.Scope{All: a.dirt.all, Components: a.dirt.components, Leftovers: a.dirt.leftovers, Links: a.dirt.links, Configs: a.dirt.configs},
-		Memory: a, Prior: a.parts, InUse: e.usedElsewhere(a), Taken: e.takenBy(a), Configs: a.run.Configs,
+		Memory: a, Prior: a.parts, Configs: a.run.Configs,
+		InUse: e.usedElsewhere(a), Taken: e.takenBy(a), ConfigTaken: e.configTakenBy(a), LinkTaken: e.linkTakenBy(a), LinkInUse: e.linkUsedElsewhere(a),
 	}
 	for _, l := range a.run.Links {
 		in.Applied = append(in.Applied, l.Link)
@@ -175,6 +176,9 @@ func (e *Engine) accept(a *app, res *plan.Result, scope plan.Scope) {
 		}
 	}
 	if scope.All || scope.Leftovers {
+		if a.leftover > 0 && res.Leftover == 0 {
+			defer e.neighbours(a) // what it held is free
+		}
 		a.leftover, a.owed, a.lent = res.Leftover, res.Owed, res.Lent
 	}
 	if a.leftover+a.owed+a.lent > 0 || a.run.Deleting {
@@ -220,46 +224,6 @@ func (e *Engine) restlessDrop(a *app) {
 	}
 }
 
-// usedElsewhere says which configs other live applications name.
-func (e *Engine) usedElsewhere(a *app) func(string) bool {
-	return func(name string) bool {
-		for _, other := range e.users.configs[name] {
-			if other != a.name && e.apps[other].active() {
-				return true
-			}
-		}
-		return false
-	}
-}
-
-// takenBy says which application holds a 1.x id that two want: the one whose instances run keeps it, else the one whose name comes first.
-func (e *Engine) takenBy(a *app) func(lattice.Key) string {
-	return func(k lattice.Key) string {
-		works := e.users.keys[k]
-		if len(works) < 2 {
-			return ""
-		}
-		holder := a.name
-		for _, w := range works {
-			if w.App == a.name || e.apps[w.App].wanted == nil || e.apps[w.App].wanted.Dialect == lattice.OTP && k.Kind == lattice.Component {
-				continue
-			}
-			mine, theirs := e.runs(a.name, k), e.runs(w.App, k)
-			if theirs && !mine || theirs == mine && w.App < holder {
-				holder = w.App
-			}
-		}
-		if holder == a.name {
-			return ""
-		}
-		return holder
-	}
-}
-
-func (e *Engine) runs(app string, k lattice.Key) bool {
-	return slices.Contains(e.state.KeysOf(app), k)
-}
-
 // conclude closes what is finished: an upgrade of which nothing old is left, an undeploy of which nothing is.
 func (e *Engine) conclude(a *app) {
 	quiet := a.leftover+a.owed == 0 && e.ledger.OpenOf(a.name) == 0 && len(a.held) == 0 && !a.dirt.any()
@@ -270,6 +234,7 @@ func (e *Engine) conclude(a *app) {
 		if e.confirmedEmpty(a) && a.lent == 0 {
 			a.run.Deleting = false
 			a.run.Manifest, a.run.From, a.run.Configs, a.run.Links, a.run.Lists, a.run.Hosts = nil, nil, nil, nil, nil, nil
+			e.neighbours(a)
 			e.users.drop(a)
 			a.before, a.from = nil, nil
 			delete(e.users.removing, a.name)

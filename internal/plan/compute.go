@@ -45,8 +45,12 @@ type Input struct {
 	Configs []string        // configs that we put, of any revision
 	// InUse says that another application's revision names the config.
 	InUse func(config string) bool
-	// Taken says which other application holds the id (1.x), "" = none.
-	Taken func(key lattice.Key) string
+	// Taken says which other application holds the id (1.x), "" = none; ConfigTaken which one gives the config other values and goes before us;
+	// LinkTaken which one fills the link's slot otherwise and goes before us; LinkInUse whether one wants that link, too.
+	Taken       func(key lattice.Key) string
+	ConfigTaken func(name string) string
+	LinkTaken   func(l lattice.Link) string
+	LinkInUse   func(l lattice.Link) bool
 }
 
 // Result is what a pass found.
@@ -68,12 +72,13 @@ type pass struct {
 	extra map[lattice.HostID]int // instances placed in this pass
 	hosts map[lattice.HostID]bool
 	confs map[string]bool
-	room  []candidate // used again for each component
+	room  []candidate           // used again for each component
+	slots map[lattice.Slot]bool // that a command of this pass is about
 }
 
 // Compute is the pass.
 func Compute(in *Input) Result {
-	p := &pass{Input: in, extra: map[lattice.HostID]int{}, hosts: map[lattice.HostID]bool{}, confs: map[string]bool{}}
+	p := &pass{Input: in, extra: map[lattice.HostID]int{}, hosts: map[lattice.HostID]bool{}, confs: map[string]bool{}, slots: map[lattice.Slot]bool{}}
 	p.out.Parts = map[PartID]Part{}
 	p.out.Wake = lattice.Never
 	if in.Belief.Frozen {
@@ -282,5 +287,5 @@ func weightiest(gaps []Gap) {
 }
 
 func rank(w Why) int {
-	return slices.Index([]Why{NotCarried, MixedLattice, Conflict, BackingOff, ConfigAbsent, HeldByOther, NoHostFits, TooFewHosts, Unhealthy, EndsUnknown, NotListening}, w)
+	return slices.Index([]Why{NotCarried, MixedLattice, Conflict, ConfigTaken, LinkTaken, BackingOff, ConfigAbsent, HeldByOther, NoHostFits, TooFewHosts, Unhealthy, EndsUnknown, NotListening}, w)
 }

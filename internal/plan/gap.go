@@ -14,6 +14,8 @@ const (
 	NotCarried   Why = "not-carried"   // the lattice's dialect has no words for it
 	MixedLattice Why = "mixed-lattice" // hosts of both dialects, and nobody said which one counts
 	Conflict     Why = "conflict"      // another application holds the id
+	ConfigTaken  Why = "config-taken"  // another application gives the config other values
+	LinkTaken    Why = "link-taken"    // another application fills the link's place otherwise
 	NoHostFits   Why = "no-host-fits"  // no host has the labels
 	TooFewHosts  Why = "too-few-hosts" // fewer hosts than providers wanted
 	HeldByOther  Why = "held-by-other" // the host runs the id for somebody else
@@ -31,7 +33,7 @@ type Gap struct {
 	Short     int // instances
 	Why       Why
 	Host      lattice.HostID
-	Owner     string // HeldByOther, Conflict: whose it is, "" = nobody's
+	Owner     string // HeldByOther, Conflict, ConfigTaken, LinkTaken: whose it is, "" = nobody's
 	Detail    string // the host's words, a field, a config's name
 	Tries     int
 	Until     time.Duration // BackingOff: when it is tried again

@@ -9,23 +9,7 @@ import (
 )
 
 // configWanted finds a config of the wanted revision.
-func (p *pass) configWanted(name string) (Config, bool) {
-	if p.Wanted == nil {
-		return Config{}, false
-	}
-	i, ok := slices.BinarySearchFunc(p.Wanted.Configs, name, func(c Config, n string) int {
-		if c.Name < n {
-			return -1
-		} else if c.Name > n {
-			return 1
-		}
-		return 0
-	})
-	if !ok {
-		return Config{}, false
-	}
-	return p.Wanted.Configs[i], true
-}
+func (p *pass) configWanted(name string) (Config, bool) { return p.Wanted.Config(name) }
 
 // configKnown returns what the lattice holds under the name; while nobody knows, it is asked for.
 func (p *pass) configKnown(name string) (lattice.ConfigState, bool) {
@@ -45,6 +29,9 @@ func (p *pass) configReady(name string, part *Part, component string) bool {
 	case !known:
 		part.Changing = true
 		return false
+	case c.Managed && p.configTaken(name) != "":
+		part.Gaps = append(part.Gaps, Gap{Component: component, Why: ConfigTaken, Owner: p.configTaken(name), Detail: name})
+		return false
 	case !c.Managed && !s.Found:
 		part.Gaps = append(part.Gaps, Gap{Component: component, Why: ConfigAbsent, Detail: name})
 		return false
@@ -54,6 +41,27 @@ func (p *pass) configReady(name string, part *Part, component string) bool {
 		return false
 	}
 	return true
+}
+
+// configTaken says which other application the config belongs to, which two of them give different values.
+func (p *pass) configTaken(name string) string {
+	if p.ConfigTaken == nil {
+		return ""
+	}
+	return p.ConfigTaken(name)
+}
+
+// linkTaken says which other application the link's place belongs to: as the owner of the source's id, or because both want it filled differently.
+func (p *pass) linkTaken(l *Link, want lattice.Link) string {
+	if r := p.Wanted.Resource(l.Component); r != nil && r.ID != "" && p.Taken != nil {
+		if other := p.Taken(lattice.Key{Kind: r.Kind, ID: r.ID}); other != "" {
+			return other
+		}
+	}
+	if p.LinkTaken == nil {
+		return ""
+	}
+	return p.LinkTaken(want)
 }
 
 // backingOff adds the gap of a stored thing that failed lately.
@@ -81,7 +89,7 @@ func (p *pass) openStored(is func(*ledger.Entry) bool) *ledger.Entry {
 func (p *pass) configs() {
 	for _, c := range p.Wanted.Configs {
 		s, known := p.configKnown(c.Name)
-		if !known || !c.Managed || s.Found && maps.Equal(s.Values, c.Values) {
+		if !known || !c.Managed || s.Found && maps.Equal(s.Values, c.Values) || p.configTaken(c.Name) != "" {
 			continue
 		}
 		if p.openStored(func(e *ledger.Entry) bool { return e.ConfigName == c.Name && e.Action == ledger.PutConfig }) != nil {
@@ -115,17 +123,7 @@ func sameSlot(l lattice.Link) func(*ledger.Entry) bool {
 	}
 }
 
-// resolved returns the link with both ends filled in.
-func (p *pass) resolved(l *Link) (lattice.Link, bool) {
-	want := l.Want
-	if l.SourceRef == "" {
-		return want, true
-	}
-	source, ok1 := p.State.Resolve(lattice.Component, l.SourceRef)
-	target, ok2 := p.State.Resolve(lattice.Provider, l.TargetRef)
-	want.Source, want.Target = source, target
-	return want, ok1 && ok2
-}
+func (p *pass) resolved(l *Link) (lattice.Link, bool) { return l.Resolved(p.State) }
 
 func (p *pass) link(l *Link, part *Part) {
 	want, ok := p.resolved(l)
@@ -133,13 +131,21 @@ func (p *pass) link(l *Link, part *Part) {
 		part.Gaps = append(part.Gaps, Gap{Component: l.Component, Why: EndsUnknown, Detail: l.Display})
 		return
 	}
+	if other := p.linkTaken(l, want); l.Clash || other != "" {
+		why := Conflict
+		if other != "" {
+			why = LinkTaken
+		}
+		part.Gaps = append(part.Gaps, Gap{Component: l.Component, Why: why, Owner: other, Detail: l.Display})
+		return
+	}
 	if p.State.LinksAsked() == lattice.Never {
 		p.out.AskLinks = true
 		part.Held = true
 		return
 	}
-	if p.openStored(sameSlot(want)) != nil {
-		part.Open++
+	if p.slots[want.Slot()] || p.openStored(sameSlot(want)) != nil {
+		part.Open++ // one at a time
 		return
 	}
 	var same, other *lattice.Link
@@ -148,7 +154,7 @@ func (p *pass) link(l *Link, part *Part) {
 		case have.Slot() != want.Slot():
 		case have.Target == want.Target:
 			same = &have
-		case want.Contract != "" || intersects(have.Interfaces, want.Interfaces):
+		case have.Clashes(want):
 			other = &have
 		}
 	}
@@ -241,6 +247,10 @@ func (p *pass) sendLink(part *Part, l *Link, c ledger.Command) {
 	if p.backingOff(part, l.Component, c) {
 		return
 	}
+	p.slots[c.Link.Slot()] = true
+	if c.Action == ledger.DeleteLink {
+		c.Link = p.deleted(c.Link)
+	}
 	p.send(part, c)
 }
 
@@ -272,11 +282,11 @@ func (p *pass) unwantedLinks() {
 			continue
 		}
 		there := slices.ContainsFunc(p.State.LinksFrom(l.Source), func(h lattice.Link) bool { return h.Slot() == l.Slot() && h.Target == l.Target })
-		if !there {
+		if !there || p.LinkInUse != nil && p.LinkInUse(l) {
 			continue
 		}
 		p.out.Owed++
-		if p.linksUnsettled(l.Source) || p.stillServes(l) || p.openStored(sameSlot(l)) != nil {
+		if p.linksUnsettled(l.Source) || p.stillServes(l) || p.slots[l.Slot()] || p.openStored(sameSlot(l)) != nil {
 			continue
 		}
 		cmd := ledger.Command{Action: ledger.DeleteLink, Link: l, Reason: ledger.ReasonLinkRemoved}
@@ -287,8 +297,21 @@ func (p *pass) unwantedLinks() {
 			p.wake(b.Until)
 			continue
 		}
+		p.slots[l.Slot()] = true
+		cmd.Link = p.deleted(l)
 		p.send(nil, cmd)
 	}
+}
+
+// deleted is the link that a deletion really takes away: a host is told the slot only, and takes the first link there. One that is wanted is put again
+// once it is gone, behind the others.
+func (p *pass) deleted(l lattice.Link) lattice.Link {
+	for _, have := range p.State.LinksFrom(l.Source) {
+		if have.Slot() == l.Slot() {
+			return have
+		}
+	}
+	return l
 }
 
 // stillServes says that the revision before may still need the link: it runs on until everything of the new one is confirmed, or, in an undeploy,
@@ -376,10 +399,6 @@ func (p *pass) configUsed(name string) bool {
 	return slices.ContainsFunc(p.State.Links(), func(l lattice.Link) bool {
 		return slices.Contains(l.SourceConfig, name) || slices.Contains(l.TargetConfig, name)
 	})
-}
-
-func intersects(a, b []string) bool {
-	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
 }
 
 func sorted(s []string) []string {

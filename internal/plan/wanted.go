@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/wadm-go/wadm/lattice"
 	"github.com/wadm-go/wadm/oam"
@@ -78,7 +79,20 @@ type Link struct {
 	Values    string       // hash of the config values that it carries
 	ScalerID  string
 	Display   string
+	Clash     bool // an earlier link of the manifest fills its place otherwise
 	managed   []string
+}
+
+// Resolved returns the link with both ends filled in, as far as they are known.
+func (l *Link) Resolved(s *lattice.State) (lattice.Link, bool) {
+	want := l.Want
+	if l.SourceRef == "" {
+		return want, true
+	}
+	source, ok1 := s.Resolve(lattice.Component, l.SourceRef)
+	target, ok2 := s.Resolve(lattice.Provider, l.TargetRef)
+	want.Source, want.Target = source, target
+	return want, ok1 && ok2
 }
 
 // Want derives what a manifest wants on a lattice of the given dialect.
@@ -91,6 +105,7 @@ func Want(m *oam.Manifest, d lattice.Dialect) *Wanted {
 	for _, name := range slices.Sorted(maps.Keys(b.configs)) {
 		w.Configs = append(w.Configs, b.configs[name])
 	}
+	w.shareSlots()
 	for i := range w.Links {
 		w.Links[i].Values = valuesHash(b.configs, w.Links[i].Want)
 		w.Links[i].managed = managedOf(b.configs, append(slices.Clone(w.Links[i].Want.SourceConfig), w.Links[i].Want.TargetConfig...))
@@ -307,6 +322,35 @@ func (b *builder) contractLink(c *oam.Component, l *oam.LinkDef, at string) {
 	})
 }
 
+// shareSlots makes one of links that a lattice keeps in one place: 1.x links of one name between the same two, with other interfaces, of which a host would
+// keep the last one only. Those that cannot be one clash.
+func (w *Wanted) shareSlots() {
+	for i := range w.Links {
+		b := &w.Links[i]
+		for j := range i {
+			a := &w.Links[j]
+			if a.Clash || a.SourceRef != b.SourceRef || a.Want.Slot() != b.Want.Slot() {
+				continue
+			}
+			switch {
+			case a.Want.Contract != "":
+				b.Clash = a.TargetRef != b.TargetRef || a.Want.Values != b.Want.Values
+			case a.Want.Target != b.Want.Target:
+			case !slices.Equal(a.Want.SourceConfig, b.Want.SourceConfig) || !slices.Equal(a.Want.TargetConfig, b.Want.TargetConfig):
+				b.Clash = true
+			default:
+				all := slices.Clone(a.Want.Interfaces)
+				for _, name := range b.Want.Interfaces {
+					if !slices.Contains(all, name) {
+						all = append(all, name)
+					}
+				}
+				a.Want.Interfaces, b.Want.Interfaces = all, all
+			}
+		}
+	}
+}
+
 // CanonicalJSON re-encodes a JSON value with sorted keys, so that equal values are equal texts. What is no JSON is returned as it is.
 func CanonicalJSON(raw []byte) string {
 	if len(raw) == 0 {
@@ -356,4 +400,16 @@ func (w *Wanted) Resource(name string) *Resource {
 		return &w.Resources[i]
 	}
 	return nil
+}
+
+// Config finds a config of the revision; there is none in a nil one.
+func (w *Wanted) Config(name string) (Config, bool) {
+	if w == nil {
+		return Config{}, false
+	}
+	i, ok := slices.BinarySearchFunc(w.Configs, name, func(c Config, n string) int { return strings.Compare(c.Name, n) })
+	if !ok {
+		return Config{}, false
+	}
+	return w.Configs[i], true
 }

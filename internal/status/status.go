@@ -184,6 +184,10 @@ func gapText(g plan.Gap, r *plan.Resource, have, want int) string {
 			return fmt.Sprintf("Component identifier '%s' is already deployed in a different application '%s'.", g.Detail, g.Owner)
 		}
 		return "Conflicting links: " + g.Detail
+	case plan.ConfigTaken:
+		return fmt.Sprintf("Config '%s' has other values in application '%s'", g.Detail, g.Owner)
+	case plan.LinkTaken:
+		return fmt.Sprintf("Link %s belongs to application '%s'", g.Detail, g.Owner)
 	case plan.BackingOff:
 		where := ""
 		if g.Host != "" {
