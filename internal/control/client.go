@@ -67,7 +67,7 @@ type Stats struct {
 	Broken uint64 // answers that break the protocol
 }
 
-// Client is one owner's way to the hosts. All methods may be called from any goroutine, but Queue, Flush and Ask only make sense
+// Client is one owner's way to the hosts. All methods may be called from any goroutine, but Send, Queue, Flush and Ask only make sense
 // from the owner's. The sink is called with the client locked: it may queue, nothing else.
 type Client struct {
 	cfg  Config
@@ -129,7 +129,25 @@ func (c *Client) Heard(events []lattice.Event) {
 	}
 }
 
-// Queue takes commands to be sent by the next Flush that the windows permit. What has no words in the hosts' dialect is answered at
+// sendAtOnce is how many commands are written before they go out.
+const sendAtOnce = 64
+
+// Send queues commands and sends what the windows permit, in pieces: hosts work on the first commands while the next ones are written. The
+// log is written last, for the hosts come first.
+func (c *Client) Send(commands []ledger.Command, check func(*ledger.Command) bool) int {
+	var sent []*item
+	for len(commands) > 0 {
+		n := min(len(commands), sendAtOnce)
+		c.Queue(commands[:n])
+		commands = commands[n:]
+		sent = append(sent, c.flush(check)...)
+	}
+	sent = append(sent, c.flush(check)...) // also without commands: an answer may have opened a window
+	c.log(sent)
+	return len(sent)
+}
+
+// Queue takes commands to be sent by the next Flush or Send that the windows permit. What has no words in the hosts' dialect is answered at
 // once as refused, so that back-off sees it.
 func (c *Client) Queue(commands []ledger.Command) {
 	c.mu.Lock()
@@ -153,9 +171,14 @@ func (c *Client) Queue(commands []ledger.Command) {
 // Flush sends what the windows permit, hosts in turn, and returns how many were sent. check is asked right before each one;
 // what it refuses is answered as dropped.
 func (c *Client) Flush(check func(*ledger.Command) bool) int {
+	sent := c.flush(check)
+	c.log(sent)
+	return len(sent)
+}
+
+func (c *Client) flush(check func(*ledger.Command) bool) (sent []*item) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	sent := 0
 	for {
 		it := c.window.next()
 		if it == nil {
@@ -173,15 +196,16 @@ func (c *Client) Flush(check func(*ledger.Command) bool) int {
 		}
 		c.window.sent(it)
 		c.stats.Sent++
-		sent++
-		c.log(it)
+		sent = append(sent, it)
 	}
 }
 
-func (c *Client) log(it *item) {
-	cmd := &it.cmd
-	c.cfg.Log.Info("command sent", "lattice", c.cfg.Lattice, "id", uint64(cmd.ID), "app", cmd.App, "component", cmd.Component,
-		"host", string(cmd.Host), "action", cmd.Action.String(), "reason", string(cmd.Reason), "subject", it.msg.Subject)
+func (c *Client) log(sent []*item) {
+	for _, it := range sent {
+		cmd := &it.cmd
+		c.cfg.Log.Info("command sent", "lattice", c.cfg.Lattice, "id", uint64(cmd.ID), "app", cmd.App, "component", cmd.Component,
+			"host", string(cmd.Host), "action", cmd.Action.String(), "reason", string(cmd.Reason), "subject", it.msg.Subject)
+	}
 }
 
 // Ask sends questions, or lets them wait while too many are unanswered. Each one ends with a Learned.

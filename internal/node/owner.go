@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -168,17 +167,9 @@ func (o *owner) carryOut(out engine.Output) {
 		o.control.Queue(out.Send) // nothing is sent or told by who may not act; the tenure ends this owner
 		return
 	}
-	// In pieces: hosts work on the first commands while the next ones are written.
-	for some := range slices.Chunk(out.Send, sendAtOnce) {
-		o.control.Queue(some)
-		o.control.Flush(o.maySend)
-	}
-	o.control.Flush(o.maySend)
+	o.control.Send(out.Send, o.maySend)
 	o.teller.tell(out.Tell, out.Notice)
 }
-
-// sendAtOnce is how many commands are written before they go out.
-const sendAtOnce = 64
 
 // maySend is asked right before each command: the right to act, then the sense of it.
 func (o *owner) maySend(c *ledger.Command) bool {

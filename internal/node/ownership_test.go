@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -229,9 +230,9 @@ func TestACleanStopHandsOverAtOnce(t *testing.T) {
 func TestACleanStopWaitsForSaves(t *testing.T) {
 	natstest.Bubble(t, func(t *testing.T) {
 		w := emptyWorld(t)
-		f := &factory{step: func(m *fakeMachine, _ time.Duration, ins []engine.Input) engine.Output {
+		f := &factory{step: func(_ *fakeMachine, _ time.Duration, ins []engine.Input) engine.Output {
 			out := engine.Output{Wake: -1}
-			if m.seen(is[engine.SnapshotEnd]) == 1 && m.seen(is[engine.Saved]) == 0 && is[engine.SnapshotEnd](ins[len(ins)-1]) {
+			if slices.ContainsFunc(ins, is[engine.Nudged]) {
 				out.Save = []engine.Save{{ID: 1, App: "hello", Run: engine.Run{App: "hello", Epoch: 1}}}
 			}
 			return out
@@ -242,6 +243,10 @@ func TestACleanStopWaitsForSaves(t *testing.T) {
 			m := f.last()
 			return m != nil && m.seen(is[engine.SnapshotEnd]) == 1
 		})
+		if err := w.nc.Publish("wadm.evt.default.manifest_published", []byte(`{"data":{"metadata":{"name":"hello"}}}`)); err != nil {
+			t.Fatal(err)
+		}
+		w.until("a save is under way", time.Second, func() bool { return f.last().seen(is[engine.Nudged]) == 1 })
 		began := time.Now()
 		a.stop(t)
 		if took := time.Since(began); took < time.Second || took > 4*time.Second {
