@@ -52,8 +52,10 @@ type app struct {
 	mustSave bool // commands wait for it
 	held     []ledger.CommandID
 
-	lists  map[string]map[lattice.HostID][]string // config lists that were brought in by this owner
-	missed map[linkKey]int                        // answers in a row that lacked a link that we put
+	lists    map[string]map[lattice.HostID][]string // config lists that were brought in by this owner
+	listedAt time.Duration                          // when those of the run record were last found right on every host
+	heirs    []string                               // hosts of the run record that an earlier owner left
+	missed   map[linkKey]int                        // answers in a row that lacked a link that we put
 }
 
 type linkKey struct {
@@ -73,7 +75,7 @@ func (d *dirt) any() bool {
 
 func newApp(name string) *app {
 	return &app{
-		name: name, parts: map[plan.PartID]plan.Part{}, wakeAt: lattice.Never, retryAt: lattice.Never, overdue: lattice.Never,
+		name: name, parts: map[plan.PartID]plan.Part{}, wakeAt: lattice.Never, retryAt: lattice.Never, overdue: lattice.Never, listedAt: lattice.Never,
 		lists: map[string]map[lattice.HostID][]string{}, missed: map[linkKey]int{},
 	}
 }
@@ -192,7 +194,7 @@ func (e *Engine) restore(a *app) {
 	if a.revise == 0 {
 		return
 	}
-	a.inherited, a.began = true, e.now
+	a.inherited, a.began, a.heirs = true, e.now, a.run.Hosts
 	a.manifest, a.before = parse(a.run.Manifest), parse(a.run.From)
 	if a.run.Deleting || a.run.Operation != Deploy {
 		a.before, a.manifest = a.manifest, nil
@@ -439,38 +441,6 @@ func (e *Engine) linksMissing(about func(lattice.Link) bool, times int) {
 		}
 	}
 }
-
-// List implements plan.Memory.
-func (a *app) List(id string, host lattice.HostID) ([]string, bool) {
-	if names, ok := a.lists[id][host]; ok {
-		return names, true
-	}
-	for _, l := range a.run.Lists {
-		if l.ID == id {
-			return l.Names, true
-		}
-	}
-	return nil, false
-}
-
-// Applied implements plan.Memory.
-func (a *app) Applied(l lattice.Link) (string, bool) {
-	for _, have := range a.run.Links {
-		if have.Link.Slot() == l.Slot() && have.Link.Target == l.Target {
-			return have.Values, true
-		}
-	}
-	return "", false
-}
-
-// PutConfig implements plan.Memory.
-func (a *app) PutConfig(name string) bool {
-	_, ok := slices.BinarySearch(a.run.Configs, name)
-	return ok
-}
-
-// Missed implements plan.Memory.
-func (a *app) Missed(l lattice.Link) int { return a.missed[linkKey{l.Slot(), l.Target}] }
 
 func (a *app) String() string {
 	return fmt.Sprintf("%s %s %s", a.name, a.run.Operation, a.run.Version)

@@ -59,17 +59,18 @@ type Engine struct {
 	lost      bool // another owner writes our records: nothing is done any more
 	synced    time.Duration
 
-	watch    watch // hosts by when they must be looked at
-	losses   []time.Duration
-	brake    time.Duration           // losses after which a ping must close before anything is placed; Never
-	proven   map[lattice.HostID]bool // silent hosts of run records that nobody answers for
-	doubts   map[lattice.Key]map[lattice.HostID]bool
-	echoes   map[place]echo
-	asked    map[Question]QuestionID // outstanding, by what they are about (ID 0)
-	pending  map[QuestionID]Question
-	again    map[Question]time.Duration // failed questions, and when to repeat them
-	users    index
-	restless map[ledger.Work]bool // parts that are not as wanted: a new host may help them
+	watch     watch // hosts by when they must be looked at
+	losses    []time.Duration
+	brake     time.Duration           // losses after which a ping must close before anything is placed; Never
+	proven    map[lattice.HostID]bool // silent hosts of run records that nobody answers for
+	doubts    map[lattice.Key]map[lattice.HostID]bool
+	echoes    map[place]echo
+	strangers map[lattice.HostID]stranger
+	asked     map[Question]QuestionID // outstanding, by what they are about (ID 0)
+	pending   map[QuestionID]Question
+	again     map[Question]time.Duration // failed questions, and when to repeat them
+	users     index
+	restless  map[ledger.Work]bool // parts that are not as wanted: a new host may help them
 
 	stirred  bool          // something of this step may matter to a plan
 	nextWake time.Duration // of the last full step
@@ -88,7 +89,7 @@ func New(cfg Config) *Engine {
 	e := &Engine{
 		cfg: cfg, state: lattice.New(), ledger: ledger.New(cfg.Settings.Ledger), apps: map[string]*app{},
 		pinged: lattice.Never, brake: lattice.Never, synced: lattice.Never,
-		proven: map[lattice.HostID]bool{}, doubts: map[lattice.Key]map[lattice.HostID]bool{}, echoes: map[place]echo{},
+		proven: map[lattice.HostID]bool{}, doubts: map[lattice.Key]map[lattice.HostID]bool{}, echoes: map[place]echo{}, strangers: map[lattice.HostID]stranger{},
 		asked: map[Question]QuestionID{}, pending: map[QuestionID]Question{}, again: map[Question]time.Duration{},
 		users: newIndex(), restless: map[ledger.Work]bool{}, saves: map[SaveID]string{},
 	}
@@ -246,6 +247,7 @@ func (e *Engine) misleading(ev lattice.Event) bool {
 
 // touched marks what an effect may change in a plan.
 func (e *Engine) touched(eff lattice.Effect) {
+	e.knownHost(eff.Host, &eff)
 	if eff.Doubtful {
 		for _, k := range eff.Keys {
 			if e.doubts[k] == nil {

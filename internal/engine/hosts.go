@@ -127,6 +127,7 @@ func (e *Engine) unanswered(id lattice.HostID, nobodyListens bool) {
 	e.settled(e.ledger.HostGone(id, e.now))
 	e.lostHost(id, true)
 	e.touched(eff)
+	e.strangers[id] = stranger{at: lattice.Never, before: true}
 }
 
 // provenDead notes that a host of a run record is nowhere.

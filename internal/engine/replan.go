@@ -38,17 +38,19 @@ func (e *Engine) belief(a *app) plan.Belief {
 }
 
 // absenceProven says that what is missing of an application that ran before is missing: every host of its run record has answered or is proven
-// dead, or a whole heartbeat period has passed. Without a record only the time frees it.
+// dead, or a whole heartbeat period has passed in which it did not show itself. Without a record only the time frees it. A host that has shown itself
+// and not said what it runs proves nothing, however long that takes: it is waited for until it speaks or is declared dead.
 func (e *Engine) absenceProven(a *app) bool {
-	if e.now >= e.state.ListeningSince()+e.cfg.Settings.Period+e.cfg.Settings.Grace {
-		return true
-	}
+	timeUp := e.now >= e.state.ListeningSince()+e.cfg.Settings.Period+e.cfg.Settings.Grace
 	if a.revise == 0 {
-		return false
+		return timeUp && !slices.ContainsFunc(e.state.Hosts(), func(h *lattice.Host) bool { return h.InventoryAsked == lattice.Never })
 	}
-	for _, id := range a.run.Hosts {
-		h := e.state.Host(lattice.HostID(id))
-		if h == nil && !e.proven[lattice.HostID(id)] && !e.state.Dead(lattice.HostID(id)) || h != nil && h.InventoryAsked == lattice.Never {
+	for _, name := range a.run.Hosts {
+		id := lattice.HostID(name)
+		switch h := e.state.Host(id); {
+		case h != nil && h.InventoryAsked == lattice.Never:
+			return false
+		case h == nil && !timeUp && !e.proven[id] && !e.state.Dead(id):
 			return false
 		}
 	}
@@ -116,7 +118,7 @@ func (e *Engine) pass(a *app) bool {
 	in := plan.Input{
 		View: e.view(a), Wanted: a.wanted, From: a.from, App: a.name, Version: a.run.Version, Epoch: e.cfg.Epoch,
 		Scope:  plan.Scope{All: a.dirt.all, Components: a.dirt.components, Leftovers: a.dirt.leftovers, Links: a.dirt.links, Configs: a.dirt.configs},
-		Memory: a, Prior: a.parts, Configs: a.run.Configs,
+		Memory: memory{a, e}, Prior: a.parts, Configs: a.run.Configs,
 		InUse: e.usedElsewhere(a), Taken: e.takenBy(a), ConfigTaken: e.configTakenBy(a), LinkTaken: e.linkTakenBy(a), LinkInUse: e.linkUsedElsewhere(a),
 	}
 	for _, l := range a.run.Links {
@@ -280,6 +282,7 @@ func (e *Engine) settleLists(a *app) {
 		a.runDirty = true
 	}
 	clear(a.lists)
+	a.listedAt = e.now
 }
 
 // confirmedEmpty says that every host that ran or was to run something of the application has said, after the undeploy, that it runs nothing of it.

@@ -197,7 +197,6 @@ func (c *Cluster) take() []Msg {
 	return out
 }
 
-
 func (c *Cluster) schedule(at time.Duration, h *host, run func()) {
 	t := timer{at: at, seq: c.seq, host: h, run: run}
 	if h != nil {

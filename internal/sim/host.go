@@ -228,11 +228,14 @@ func (h *host) fetch(ref string, asked Kind, done func(img Image, ok bool)) {
 }
 
 // begin notes a start that has been taken up; the caller ends it, whatever becomes of it.
-func (h *host) begin(verb, id, ref string) (end func()) {
-	s := &Start{Verb: verb, ID: id, Ref: ref, Since: h.c.now}
+func (h *host) begin(verb, id, ref, app string) (end func()) {
+	s := &Start{Verb: verb, ID: id, Ref: ref, App: app, Since: h.c.now}
 	h.starting = append(h.starting, s)
 	return func() { h.starting = slices.DeleteFunc(h.starting, func(o *Start) bool { return o == s }) }
 }
+
+// appOf is the application that annotations name.
+func appOf[M ~map[string]string](annotations M) string { return annotations["wasmcloud.dev/appspec"] }
 
 // refused takes one start off the faults of this host and reports why it fails, "" if it does not.
 func (h *host) refused() string {

@@ -50,7 +50,7 @@ func (h *host) startActors(ref string, annotations wasmbus.OTPAnnotations, count
 		return
 	}
 	h.otp.starting++
-	end := h.begin("cmd.la", "", ref)
+	end := h.begin("cmd.la", "", ref, appOf(annotations))
 	h.fetchOTP(ref, KindComponent, func(img Image, reason string) {
 		defer end()
 		h.stored(ref)

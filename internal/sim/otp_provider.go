@@ -39,7 +39,7 @@ func (h *host) launchProvider(m Msg, r wasmbus.OTPLaunchProvider) {
 		h.after(h.t.Warm, func() { failed(`"Not enough bytes to be a valid PAR file"`) })
 		return
 	}
-	end := h.begin("cmd.lp", r.LinkName, r.ProviderRef)
+	end := h.begin("cmd.lp", r.LinkName, r.ProviderRef, appOf(r.Annotations))
 	h.otp.starting++
 	h.fetchOTP(r.ProviderRef, KindProvider, func(img Image, reason string) {
 		h.otp.starting--

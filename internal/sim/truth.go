@@ -67,6 +67,7 @@ type Start struct {
 	Verb  string // "component.scale", "component.update", "provider.start", "cmd.la", "cmd.lp"
 	ID    string // component or provider id (1.x), link name of an OTP provider
 	Ref   string
+	App   string // the application that its annotations name, "" if they name none
 	Since time.Duration
 }
 

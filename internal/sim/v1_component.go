@@ -30,7 +30,7 @@ func (h *host) scale(m Msg, req wasmbus.V1Scale) {
 	})
 	end := func() {}
 	if req.Count > 0 {
-		end = h.begin("component.scale", req.ComponentID, req.ComponentRef)
+		end = h.begin("component.scale", req.ComponentID, req.ComponentRef, appOf(req.Annotations))
 	}
 	h.fetch(req.ComponentRef, KindComponent, func(img Image, ok bool) {
 		h.v1.componentTable.acquire(func(release func()) {
@@ -155,7 +155,7 @@ func (h *host) update(m Msg, req wasmbus.V1Update) {
 
 // updateNow holds the component table while it fetches and builds. A failure leaves no trace but a line in the host's log.
 func (h *host) updateNow(req wasmbus.V1Update) {
-	end := h.begin("component.update", req.ComponentID, req.NewComponentRef)
+	end := h.begin("component.update", req.ComponentID, req.NewComponentRef, appOf(req.Annotations))
 	h.v1.componentTable.acquire(func(free func()) {
 		release := func() {
 			end()

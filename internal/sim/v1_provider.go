@@ -29,10 +29,10 @@ func (h *host) startProvider(m Msg, req wasmbus.V1StartProvider) {
 		h.answer(m, true, "successfully started provider", nil)
 		switch {
 		case !builtin:
-			end := h.begin("provider.start", req.ProviderID, req.ProviderRef)
+			end := h.begin("provider.start", req.ProviderID, req.ProviderRef, appOf(req.Annotations))
 			h.fetch(req.ProviderRef, KindProvider, func(img Image, ok bool) { h.checkProvider(req, img, ok, end) })
 		case enabled:
-			h.spawnProvider(req, Image{Kind: KindProvider}, true, h.begin("provider.start", req.ProviderID, req.ProviderRef))
+			h.spawnProvider(req, Image{Kind: KindProvider}, true, h.begin("provider.start", req.ProviderID, req.ProviderRef, appOf(req.Annotations)))
 		case name == "http-client":
 			h.startFailed(req, "feature `builtin-http-client` is not enabled, denying start")
 		default:

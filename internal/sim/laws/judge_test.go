@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wadm-go/wadm/internal/engine"
 	"github.com/wadm-go/wadm/internal/ledger"
 	"github.com/wadm-go/wadm/internal/sim"
 	"github.com/wadm-go/wadm/internal/sim/plane"
@@ -34,7 +35,7 @@ type flight struct {
 
 func newJudge(w *world) *judge {
 	j := &judge{w: w, flight: map[string]flight{}, all: map[string][]*oam.Manifest{}, foreign: map[string]time.Duration{}}
-	w.p.OnSend = j.sent
+	w.p.OnSend, w.p.OnTell = j.sent, j.told
 	return j
 }
 
@@ -87,6 +88,44 @@ func (j *judge) sent(s plane.Sent) {
 		j.notForeign(&c)
 	case c.Action == ledger.DeleteConfig:
 		j.configUnused(&c, &truth)
+	}
+}
+
+// told: deployed implies equal to the latest observation that was delivered. It is compared here from the owner's copy of the lattice, thing by thing.
+func (j *judge) told(t engine.StatusChange) {
+	m := j.w.want[t.App]
+	if t.Status.Status.Type != wadmapi.StatusDeployed || m == nil || t.Status.Version != m.Version() {
+		return
+	}
+	view := j.w.p.Engine.View()
+	for i := range m.Spec.Components {
+		c := &m.Spec.Components[i]
+		scaler, daemon := scalerOf(c)
+		have, want := 0, scaler.Instances
+		if daemon {
+			want = 0
+		}
+		for _, h := range view.Hosts {
+			fit := fits(&sim.HostTruth{Labels: h.Labels}, scaler)
+			if daemon && fit {
+				want += scaler.Instances
+			}
+			for _, r := range h.Runs {
+				if r.App == t.App && lattice.SameRef(r.Ref, c.Properties.Image) && fit {
+					have += r.Count
+				}
+			}
+		}
+		if have != want {
+			j.fail("%s is told to be deployed while %d of %d of %s are observed", t.App, have, want, c.Name)
+		}
+	}
+	for _, h := range view.Hosts {
+		for _, r := range h.Runs {
+			if r.App == t.App && !slices.ContainsFunc(m.Spec.Components, func(c oam.Component) bool { return lattice.SameRef(c.Properties.Image, r.Ref) }) {
+				j.fail("%s is told to be deployed while %s is observed on %s", t.App, r.Ref, h.Name)
+			}
+		}
 	}
 }
 
@@ -250,7 +289,7 @@ func credited(piles []pile, shares []oam.Share) int {
 // open says that the start may still take effect on the host: it has been taken up and not finished, or is on its way.
 func (j *judge) open(f flight, h *sim.HostTruth, at time.Duration) bool {
 	for _, s := range h.Starting {
-		if s.Ref == f.cmd.Target.Ref && (f.cmd.Target.ID == "" || s.ID == f.cmd.Target.ID || j.w.otp) {
+		if s.App == f.cmd.App && s.Ref == f.cmd.Target.Ref && (f.cmd.Target.ID == "" || s.ID == f.cmd.Target.ID || j.w.otp) {
 			return s.Since >= f.at && s.Since < f.at+100*time.Millisecond // a later one is somebody else's
 		}
 	}

@@ -48,6 +48,7 @@ type Plane struct {
 	Status  map[string]wadmapi.Status // last told
 	Told    []string                  // every status told, one line each
 	OnSend  func(Sent)                // called at each sending, before the command reaches the bus
+	OnTell  func(engine.StatusChange) // called when a status is told, the engine being as it was when it said so
 
 	opts   Options
 	last   time.Duration
@@ -244,6 +245,9 @@ func (o *owner) carryOut(out engine.Output) {
 		o.control.Ask(out.Ask)
 	}
 	for _, t := range out.Tell {
+		if p.OnTell != nil {
+			p.OnTell(t)
+		}
 		p.Status[t.App] = t.Status
 		p.Told = append(p.Told, fmt.Sprintf("%s %s %s: %s", t.App, t.Status.Version, t.Status.Status.Type, t.Status.Status.Message))
 	}

@@ -1,0 +1,84 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/wadm-go/wadm/lattice"
+)
+
+// memory is what an owner remembers of an application beside what the lattice shows; it implements plan.Memory.
+type memory struct {
+	*app
+	e *Engine
+}
+
+// stranger is a host that came with things on it that no record tells of: it was declared dead and has returned, or nobody knew it. What it runs may be
+// of a revision before the last ones.
+type stranger struct {
+	at     time.Duration // when it appeared, Never while it is dead
+	before bool          // this owner has known it before
+}
+
+// knownHost keeps the strangers.
+func (e *Engine) knownHost(id lattice.HostID, eff *lattice.Effect) {
+	h := e.state.Host(id)
+	switch {
+	case eff.Vanished:
+		delete(e.strangers, id)
+	case h == nil:
+	case eff.Restarted, eff.Appeared && h.InventoryAsked != lattice.Never:
+		delete(e.strangers, id) // it begins with nothing
+	case eff.Appeared:
+		e.strangers[id] = stranger{at: e.now, before: e.strangers[id].before}
+	}
+}
+
+// trusts says that the lists of the run record hold for what runs on the host, too.
+func (m memory) trusts(id lattice.HostID) bool {
+	s, ok := m.e.strangers[id]
+	switch {
+	case !ok, m.listedAt != lattice.Never && m.listedAt > s.at:
+		return true
+	case s.before:
+		return false
+	}
+	_, heir := slices.BinarySearch(m.heirs, string(id))
+	return heir
+}
+
+// List is the list in force: as brought in by this owner, else as the run record has it.
+func (m memory) List(id string, host lattice.HostID) ([]string, bool) {
+	if names, ok := m.lists[id][host]; ok {
+		return names, true
+	}
+	println("LIST", id, string(host[:8]), m.trusts(host), m.listedAt.String(), m.e.strangers[host].at.String(), m.e.strangers[host].before, len(m.heirs), m.e.now)
+	if !m.trusts(host) {
+		return nil, false
+	}
+	for _, l := range m.run.Lists {
+		if l.ID == id {
+			return l.Names, true
+		}
+	}
+	return nil, false
+}
+
+// Applied is the hash of the values that a link carried when we put it.
+func (a *app) Applied(l lattice.Link) (string, bool) {
+	for _, have := range a.run.Links {
+		if have.Link.Slot() == l.Slot() && have.Link.Target == l.Target {
+			return have.Values, true
+		}
+	}
+	return "", false
+}
+
+// PutConfig says that we put that config at some time.
+func (a *app) PutConfig(name string) bool {
+	_, ok := slices.BinarySearch(a.run.Configs, name)
+	return ok
+}
+
+// Missed is how many answers in a row lacked a link that we put.
+func (a *app) Missed(l lattice.Link) int { return a.missed[linkKey{l.Slot(), l.Target}] }
