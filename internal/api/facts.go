@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"sync"
 
+	"github.com/wadm-go/wadm/internal/store"
 	"github.com/wadm-go/wadm/oam"
 )
 
@@ -45,8 +46,29 @@ const maxRemembered = 4096
 // memory keeps the facts of manifests that were read before. A deploy looks at every deployed application of the lattice, and to decode
 // them all each time would take longer than everything else it does.
 type memory struct {
-	mu   sync.Mutex
-	read map[[sha256.Size]byte]facts
+	mu     sync.Mutex
+	read   map[[sha256.Size]byte]facts
+	wishes map[wishKey]store.Revision
+}
+
+type wishKey struct{ lattice, app string }
+
+// wish is the revision of the wish that this process wrote last. It saves a question to the store: if somebody else has written since, the
+// write that expects it fails, and the next try asks.
+func (m *memory) wish(lattice, app string) (store.Revision, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	rev, ok := m.wishes[wishKey{lattice, app}]
+	return rev, ok
+}
+
+func (m *memory) wished(lattice, app string, rev store.Revision) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.wishes == nil || len(m.wishes) >= maxRemembered {
+		m.wishes = map[wishKey]store.Revision{} // as with facts
+	}
+	m.wishes[wishKey{lattice, app}] = rev
 }
 
 func (m *memory) facts(raw json.RawMessage) facts {

@@ -55,11 +55,17 @@ func (w writer) change(ctx context.Context, lattice string, r Request) (Decision
 
 // attempt is one round: read, decide, write the wish, write the record. done is false when somebody else wrote meanwhile.
 func (w writer) attempt(ctx context.Context, lattice string, r Request, try int, mine *store.Revision) (d Decision, done bool, err error) {
-	// The wish is read before the record: whoever changed both in between has changed the wish first.
+	// The wish is known before the record is read: whoever changed both in between has changed the wish first.
 	var wished store.Revision
 	if r.Op != wadmapi.OpPut { // a put wishes nothing
-		if wished, err = w.wishRevision(ctx, lattice, r.App); err != nil {
-			return d, false, err
+		known := false
+		if try == 0 {
+			wished, known = w.known.wish(lattice, r.App)
+		}
+		if !known {
+			if wished, err = w.wishRevision(ctx, lattice, r.App); err != nil {
+				return d, false, err
+			}
 		}
 	}
 	f, err := w.find(ctx, lattice, r)
@@ -78,6 +84,7 @@ func (w writer) attempt(ctx context.Context, lattice string, r Request, try int,
 			return d, false, fmt.Errorf("writing the wish of application %q: %w", r.App, err)
 		}
 		*mine = rev
+		w.known.wished(lattice, r.App, rev)
 	}
 	switch {
 	case d.Remove:
@@ -131,15 +138,18 @@ func (w writer) record(ctx context.Context, lattice, app string) (*store.Model, 
 // find loads what the request is decided on.
 func (w writer) find(ctx context.Context, lattice string, r Request) (Found, error) {
 	f := Found{Facts: w.known.facts}
+	var around func() ([]store.Model, error)
+	if r.Op == wadmapi.OpDeploy || r.Op == wadmapi.OpPut && refersElsewhere(r.Put) {
+		around = w.lookAround(ctx, lattice)
+	}
 	var err error
 	if f.Model, f.Revision, err = w.record(ctx, lattice, r.App); err != nil {
 		return f, err
 	}
-	looksAround := r.Op == wadmapi.OpDeploy && f.Model != nil || r.Op == wadmapi.OpPut && refersElsewhere(r.Put)
-	if !looksAround {
+	if around == nil || r.Op == wadmapi.OpDeploy && f.Model == nil {
 		return f, nil
 	}
-	all, err := w.models.Models(ctx, lattice)
+	all, err := around()
 	if err != nil {
 		return f, fmt.Errorf("reading the applications of lattice %q: %w", lattice, err)
 	}
@@ -149,6 +159,29 @@ func (w writer) find(ctx context.Context, lattice string, r Request) (Found, err
 		}
 	}
 	return f, nil
+}
+
+// lookAround reads all records of a lattice while another one is read: a store may be a journey away.
+func (w writer) lookAround(ctx context.Context, lattice string) func() ([]store.Model, error) {
+	type found struct {
+		all []store.Model
+		err error
+	}
+	came := make(chan found, 1)
+	go func() {
+		var f found
+		defer func() {
+			if p := recover(); p != nil {
+				f = found{err: fmt.Errorf("the store failed: %v", p)}
+			}
+			came <- f
+		}()
+		f.all, f.err = w.models.Models(ctx, lattice)
+	}()
+	return func() ([]store.Model, error) {
+		f := <-came
+		return f.all, f.err
+	}
 }
 
 // takeBack replaces a wish that this request wrote, and whose record it could not write, by one that says what the record says: else the

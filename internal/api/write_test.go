@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -195,6 +196,25 @@ func TestLastWishAndLastRecordAgree(t *testing.T) {
 		}
 		if wish.Operation != want || want == engine.Deploy && wish.Version != m.Deployed {
 			t.Errorf("round %d: the wish says %s %q, the record %q (%v)", round, wish.Operation, wish.Version, m.Deployed, err)
+		}
+	}
+}
+
+func TestAWishOfAnotherProcessIsNotOverlooked(t *testing.T) {
+	ctx := context.Background()
+	here, s := newWriter(t, model(t, "shop", 2, ""))
+	there := writer{models: s, wishes: s, known: &memory{}}
+	for i, one := range []struct {
+		by writer
+		op wadmapi.Op
+	}{{here, wadmapi.OpDeploy}, {there, wadmapi.OpUndeploy}, {here, wadmapi.OpDeploy}, {here, wadmapi.OpUndeploy}, {there, wadmapi.OpDelete}} {
+		id := fmt.Sprint("request ", i)
+		if _, err := one.by.change(ctx, "default", Request{Op: one.op, App: "shop", Stamp: Stamp{ID: id}}); err != nil {
+			t.Fatalf("%s: %v", id, err)
+		}
+		wish, _, err := s.Wish(ctx, "default", "shop")
+		if err != nil || !strings.HasPrefix(wish.ID, id) {
+			t.Fatalf("after %s the wish is %q (%v)", id, wish.ID, err)
 		}
 	}
 }
