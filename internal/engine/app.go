@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -46,7 +47,9 @@ type app struct {
 	told     *wadmapi.Status
 
 	// The run record under way.
-	saving   SaveID // 0 = none
+	saving   SaveID            // 0 = none
+	written  [sha256.Size]byte // what is being saved
+	stored   [sha256.Size]byte // what is stored at revise
 	retryAt  time.Duration
 	runDirty bool // it may differ from what is stored
 	mustSave bool // commands wait for it
@@ -171,7 +174,7 @@ func (e *Engine) wishSeen(w Wish) {
 
 func (e *Engine) runLoaded(in RunLoaded) {
 	a := e.app(in.Run.App)
-	a.run, a.revise = in.Run, in.Revision
+	a.run, a.revise, a.stored = in.Run, in.Revision, sumOf(&in.Run)
 	a.run.Intents = slices.Clone(in.Run.Intents)
 }
 
@@ -185,6 +188,9 @@ func (e *Engine) snapshotEnd() {
 		a.other = a.overtaken()
 		e.restore(a)
 		e.decide(a)
+	}
+	if e.connected && e.closed {
+		e.askAbsent() // the window closed before anybody knew whom to miss
 	}
 	e.allDirty()
 }
@@ -391,7 +397,7 @@ func (a *app) remember(o *ledger.Outcome) {
 		a.applyLink(c.Link)
 		delete(a.missed, linkKey{c.Link.Slot(), c.Link.Target})
 	case ledger.DeleteLink:
-		a.run.Links = slices.DeleteFunc(a.run.Links, func(l AppliedLink) bool { return l.Link.Slot() == c.Link.Slot() && l.Link.Target == c.Link.Target })
+		a.run.Links = slices.DeleteFunc(slices.Clone(a.run.Links), func(l AppliedLink) bool { return l.Link.Slot() == c.Link.Slot() && l.Link.Target == c.Link.Target })
 	case ledger.PutConfig:
 		if at, ok := slices.BinarySearch(a.run.Configs, c.ConfigName); !ok {
 			a.run.Configs = slices.Insert(slices.Clone(a.run.Configs), at, c.ConfigName)

@@ -186,6 +186,7 @@ func (e *Engine) observe(ev lattice.Event) {
 		return
 	}
 	eff := e.state.Apply(ev, e.now)
+	e.meet(ev, &eff)
 	if gone, ok := ev.(lattice.LinkDeleted); ok && eff.Links {
 		e.linksMissing(func(l lattice.Link) bool { return l.Slot() == gone.Slot }, surely)
 	}
@@ -247,7 +248,6 @@ func (e *Engine) misleading(ev lattice.Event) bool {
 
 // touched marks what an effect may change in a plan.
 func (e *Engine) touched(eff lattice.Effect) {
-	e.knownHost(eff.Host, &eff)
 	if eff.Doubtful {
 		for _, k := range eff.Keys {
 			if e.doubts[k] == nil {

@@ -20,6 +20,7 @@ type peer struct {
 	runs   map[lattice.Key]lattice.Resource
 	labels map[string]string
 	mute   bool // its questions time out; no heartbeats
+	still  bool // no heartbeats
 	gone   bool // nobody listens
 	slow   bool // acknowledges, and does nothing
 	refuse string
@@ -126,7 +127,7 @@ func (l *lab) wait(d time.Duration) {
 func (l *lab) beats() []Input {
 	var events []lattice.Event
 	for _, id := range slices.Sorted(maps.Keys(l.hosts)) {
-		if p := l.hosts[id]; !p.mute && !p.gone {
+		if p := l.hosts[id]; !p.mute && !p.gone && !p.still {
 			inv := l.inventory(id)
 			inv.Beat = true
 			events = append(events, inv)
@@ -384,7 +385,6 @@ func (l *lab) count(key lattice.Key) int {
 	}
 	return n
 }
-
 
 func compare(t *testing.T, what string, want, got any) {
 	t.Helper()

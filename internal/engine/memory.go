@@ -17,20 +17,17 @@ type memory struct {
 // of a revision before the last ones.
 type stranger struct {
 	at     time.Duration // when it appeared, Never while it is dead
-	before bool          // this owner has known it before
+	before bool          // this owner has known it before, or it came later than hosts do that live
 }
 
-// knownHost keeps the strangers.
-func (e *Engine) knownHost(id lattice.HostID, eff *lattice.Effect) {
-	h := e.state.Host(id)
+// meet keeps the strangers.
+func (e *Engine) meet(ev lattice.Event, eff *lattice.Effect) {
+	_, begins := ev.(lattice.HostStarted)
 	switch {
-	case eff.Vanished:
-		delete(e.strangers, id)
-	case h == nil:
-	case eff.Restarted, eff.Appeared && h.InventoryAsked != lattice.Never:
-		delete(e.strangers, id) // it begins with nothing
+	case eff.Vanished, eff.Restarted, eff.Appeared && begins:
+		delete(e.strangers, eff.Host) // nothing is left on it
 	case eff.Appeared:
-		e.strangers[id] = stranger{at: e.now, before: e.strangers[id].before}
+		e.strangers[eff.Host] = stranger{at: e.now, before: e.closed || e.strangers[eff.Host].before}
 	}
 }
 
@@ -52,7 +49,6 @@ func (m memory) List(id string, host lattice.HostID) ([]string, bool) {
 	if names, ok := m.lists[id][host]; ok {
 		return names, true
 	}
-	println("LIST", id, string(host[:8]), m.trusts(host), m.listedAt.String(), m.e.strangers[host].at.String(), m.e.strangers[host].before, len(m.heirs), m.e.now)
 	if !m.trusts(host) {
 		return nil, false
 	}

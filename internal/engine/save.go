@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -29,23 +29,26 @@ func (e *Engine) save(a *app) {
 	run.Hosts = e.hostsUsed(a)
 	run.Intents = e.intents(a, run.Hosts)
 	a.retryAt = lattice.Never
-	if !a.mustSave && sameRun(run, a.run) && a.revise != 0 {
+	sum := sumOf(&run)
+	a.run = run
+	if !a.mustSave && sum == a.stored && a.revise != 0 {
 		a.runDirty = false
 		return
 	}
-	a.run = run
-	a.runDirty, a.mustSave = false, false
+	a.runDirty, a.mustSave, a.written = false, false, sum
 	e.nextSave++
 	a.saving = e.nextSave
 	e.saves[e.nextSave] = a.name
 	e.out.Save = append(e.out.Save, Save{ID: e.nextSave, App: a.name, Run: run, Expect: a.revise})
 }
 
-// sameRun says that nothing would change in the store.
-func sameRun(a, b Run) bool {
-	x, errA := json.Marshal(a)
-	y, errB := json.Marshal(b)
-	return errA == nil && errB == nil && bytes.Equal(x, y)
+// sumOf tells records apart. One that cannot be written is like no other, and saving it tells why.
+func sumOf(r *Run) [sha256.Size]byte {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return [sha256.Size]byte{}
+	}
+	return sha256.Sum256(text)
 }
 
 // hostsUsed are the hosts on which something of the application runs, was started, or ran when they died.
@@ -126,7 +129,7 @@ func (e *Engine) saved(in Saved) {
 		a.runDirty, a.mustSave = true, true
 		a.retryAt = e.now + time.Second
 	default:
-		a.revise = in.Revision
+		a.revise, a.stored = in.Revision, a.written
 		e.syncRun(a)
 	}
 }
