@@ -32,7 +32,11 @@ func (s *State) Clone() *State {
 	c.owned = make(map[string]*owned, len(s.owned))
 	// order: each application has its own entry
 	for app, o := range s.owned {
-		c.owned[app] = &owned{keys: slices.Clone(o.keys), hosts: slices.Clone(o.hosts)}
+		at := make([]*Host, len(o.at))
+		for i, h := range o.at {
+			at[i] = c.sorted[h.rank]
+		}
+		c.owned[app] = &owned{keys: slices.Clone(o.keys), hosts: slices.Clone(o.hosts), at: at, items: slices.Clone(o.items)}
 	}
 	c.dead, c.stopped, c.dialects = maps.Clone(s.dead), maps.Clone(s.stopped), maps.Clone(s.dialects)
 	c.notes.entries, c.texts.entries = maps.Clone(s.notes.entries), maps.Clone(s.texts.entries)

@@ -7,10 +7,13 @@ import (
 
 // This file keeps what runs where: the items of each host, and the two indexes over them.
 
-// owned is the keys of one application, each with the number of live hosts where an instance of it bears the annotation.
+// owned is the keys of one application, each with the number of live hosts where an instance of it bears the annotation, and those hosts, each
+// with the number of such keys.
 type owned struct {
 	keys  []Key
 	hosts []int32
+	at    []*Host // by id
+	items []int32
 }
 
 func compareIDs(a, b HostID) int {
@@ -110,6 +113,10 @@ func (s *State) own(h *Host, it *Item) {
 			o.keys, o.hosts = insert(o.keys, i, it.Key), insert(o.hosts, i, 0)
 		}
 		o.hosts[i]++
+		if i, ok = slices.BinarySearchFunc(o.at, h.ID, byID); !ok {
+			o.at, o.items = insert(o.at, i, h), insert(o.items, i, 0)
+		}
+		o.items[i]++
 	}
 }
 
@@ -129,6 +136,10 @@ func (s *State) disown(h *Host, it *Item) {
 		}
 		if o.hosts[i]--; o.hosts[i] == 0 {
 			o.keys, o.hosts = slices.Delete(o.keys, i, i+1), slices.Delete(o.hosts, i, i+1)
+		}
+		i, _ = slices.BinarySearchFunc(o.at, h.ID, byID)
+		if o.items[i]--; o.items[i] == 0 {
+			o.at, o.items = slices.Delete(o.at, i, i+1), slices.Delete(o.items, i, i+1)
 		}
 		if len(o.keys) == 0 {
 			delete(s.owned, app)

@@ -70,7 +70,12 @@ func dump(s *State) string {
 		b.WriteByte('\n')
 	}
 	for _, app := range slices.Sorted(maps.Keys(s.owned)) {
-		fmt.Fprintf(&b, "app %s %+v\n", app, *s.owned[app])
+		o := s.owned[app]
+		fmt.Fprintf(&b, "app %s %+v %v", app, o.keys, o.hosts)
+		for i, h := range s.HostsWith(app) {
+			fmt.Fprintf(&b, " %s:%d", h.ID, o.items[i])
+		}
+		b.WriteByte('\n')
 	}
 	for _, ref := range slices.Sorted(maps.Keys(s.refs.to)) {
 		fmt.Fprintf(&b, "ref %s %+v %v\n", ref, s.refs.to[ref], s.RefsOf(s.refs.to[ref].id))
@@ -97,7 +102,7 @@ func groupsText(groups []Group) string {
 
 // recount finds what the indexes and sums of a state should be by walking everything, and returns what differs.
 func recount(s *State) string {
-	places, owners := map[Key][]HostID{}, map[string]map[Key]int32{}
+	places, owners, hostsWith := map[Key][]HostID{}, map[string]map[Key]int32{}, map[string]map[HostID]int32{}
 	notes, texts := map[string]int{}, map[string]int{}
 	dialects := map[Dialect]int{}
 	items, ids, ends := 0, 0, 0
@@ -143,6 +148,10 @@ func recount(s *State) string {
 					owners[app] = map[Key]int32{}
 				}
 				owners[app][it.Key]++
+				if hostsWith[app] == nil {
+					hostsWith[app] = map[HostID]int32{}
+				}
+				hostsWith[app][h.ID]++
 			}
 			if it.Ref != "" {
 				texts[it.Ref]++
@@ -164,14 +173,21 @@ func recount(s *State) string {
 			gotPlaces[k] = append(gotPlaces[k], h.ID)
 		}
 	}
-	gotOwners := map[string]map[Key]int32{}
+	gotOwners, gotHosts := map[string]map[Key]int32{}, map[string]map[HostID]int32{}
 	for app, o := range s.owned {
 		gotOwners[app] = map[Key]int32{}
 		for i, k := range o.keys {
 			gotOwners[app][k] = o.hosts[i]
 		}
-		if !slices.IsSortedFunc(o.keys, Key.Compare) {
-			wrong = append(wrong, "keys of "+app+" are not sorted")
+		gotHosts[app] = map[HostID]int32{}
+		for i, h := range o.at {
+			gotHosts[app][h.ID] = o.items[i]
+			if s.hosts[h.ID] != h {
+				wrong = append(wrong, "a host of "+app+" is another one's")
+			}
+		}
+		if !slices.IsSortedFunc(o.keys, Key.Compare) || !slices.IsSortedFunc(o.at, func(a, b *Host) int { return compareIDs(a.ID, b.ID) }) {
+			wrong = append(wrong, "keys or hosts of "+app+" are not sorted")
 		}
 	}
 	gotNotes, gotTexts := map[string]int{}, map[string]int{}
@@ -193,7 +209,7 @@ func recount(s *State) string {
 	}
 	type sums struct{ items, ids, ends, links, bytes int }
 	for _, diff := range []string{
-		cmp.Diff(places, gotPlaces), cmp.Diff(owners, gotOwners), cmp.Diff(notes, gotNotes), cmp.Diff(texts, gotTexts),
+		cmp.Diff(places, gotPlaces), cmp.Diff(owners, gotOwners), cmp.Diff(hostsWith, gotHosts), cmp.Diff(notes, gotNotes), cmp.Diff(texts, gotTexts),
 		cmp.Diff(dialects, s.dialects), cmp.Diff(fmt.Sprintf("%+v", sums{items, ids, ends, links, bytes}),
 			fmt.Sprintf("%+v", sums{s.items, s.ids, s.ends, s.links.count, s.configs.bytes})),
 	} {

@@ -104,6 +104,14 @@ func (s *State) KeysOf(app string) []Key {
 	return nil
 }
 
+// HostsWith is the live hosts where at least one instance bears the application's annotation, sorted by id.
+func (s *State) HostsWith(app string) []*Host {
+	if o := s.owned[app]; o != nil {
+		return o.at
+	}
+	return nil
+}
+
 // Evidence is when the newest thing of this time of listening was asked for, or came, that tells how many of the key run on the host:
 // its inventory, or a terminal event of this key (also when nothing of it is left). Never if there is none.
 func (s *State) Evidence(id HostID, k Key) time.Duration {
