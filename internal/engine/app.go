@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -47,9 +46,9 @@ type app struct {
 	told     *wadmapi.Status
 
 	// The run record under way.
-	saving   SaveID            // 0 = none
-	written  [sha256.Size]byte // what is being saved
-	stored   [sha256.Size]byte // what is stored at revise
+	saving   SaveID // 0 = none
+	written  *Run   // what is being saved
+	stored   *Run   // what is stored at revise
 	retryAt  time.Duration
 	runDirty bool // it may differ from what is stored
 	mustSave bool // commands wait for it
@@ -174,7 +173,7 @@ func (e *Engine) wishSeen(w Wish) {
 
 func (e *Engine) runLoaded(in RunLoaded) {
 	a := e.app(in.Run.App)
-	a.run, a.revise, a.stored = in.Run, in.Revision, sumOf(&in.Run)
+	a.run, a.revise, a.stored = in.Run, in.Revision, &in.Run
 	a.run.Intents = slices.Clone(in.Run.Intents)
 }
 

@@ -1,8 +1,7 @@
 package engine
 
 import (
-	"crypto/sha256"
-	"encoding/json"
+	"bytes"
 	"maps"
 	"slices"
 	"time"
@@ -29,45 +28,68 @@ func (e *Engine) save(a *app) {
 	run.Hosts = e.hostsUsed(a)
 	run.Intents = e.intents(a, run.Hosts)
 	a.retryAt = lattice.Never
-	sum := sumOf(&run)
 	a.run = run
-	if !a.mustSave && sum == a.stored && a.revise != 0 {
+	if !a.mustSave && a.stored != nil && sameRun(&run, a.stored) && a.revise != 0 {
 		a.runDirty = false
 		return
 	}
-	a.runDirty, a.mustSave, a.written = false, false, sum
+	a.runDirty, a.mustSave, a.written = false, false, &run
 	e.nextSave++
 	a.saving = e.nextSave
 	e.saves[e.nextSave] = a.name
 	e.out.Save = append(e.out.Save, Save{ID: e.nextSave, App: a.name, Run: run, Expect: a.revise})
 }
 
-// sumOf tells records apart. One that cannot be written is like no other, and saving it tells why.
-func sumOf(r *Run) [sha256.Size]byte {
-	text, err := json.Marshal(r)
-	if err != nil {
-		return [sha256.Size]byte{}
-	}
-	return sha256.Sum256(text)
+// sameRun says that nothing would change in the store. What hangs on a record is never written to, so the one that was stored can be kept.
+func sameRun(a, b *Run) bool {
+	return a.App == b.App && a.Epoch == b.Epoch && a.Acted == b.Acted && a.Operation == b.Operation && a.Version == b.Version &&
+		a.Deleting == b.Deleting && a.Since == b.Since && bytes.Equal(a.Manifest, b.Manifest) && bytes.Equal(a.From, b.From) &&
+		slices.Equal(a.Hosts, b.Hosts) && slices.Equal(a.Configs, b.Configs) && slices.EqualFunc(a.Links, b.Links, AppliedLink.equal) &&
+		slices.EqualFunc(a.Lists, b.Lists, AppliedList.equal) && slices.EqualFunc(a.Intents, b.Intents, Intent.equal)
+}
+
+func (l AppliedLink) equal(o AppliedLink) bool { return l.Values == o.Values && l.Link.Equal(o.Link) }
+
+func (l AppliedList) equal(o AppliedList) bool { return l.ID == o.ID && slices.Equal(l.Names, o.Names) }
+
+func (in Intent) equal(o Intent) bool {
+	return in.Component == o.Component && in.Target == o.Target && slices.Equal(in.At, o.At)
 }
 
 // hostsUsed are the hosts on which something of the application runs, was started, or ran when they died.
 func (e *Engine) hostsUsed(a *app) []string {
-	set := map[string]bool{}
-	for _, k := range e.state.KeysOf(a.name) {
-		for _, h := range e.state.HostsOf(k) {
-			if h.Item(k).CountOf(a.name) > 0 {
-				set[string(h.ID)] = true
-			}
+	with := e.state.HostsWith(a.name)
+	out := make([]string, 0, len(with)+1)
+	for _, h := range with {
+		out = append(out, string(h.ID))
+	}
+	more := map[string]bool{}
+	e.ledger.Starts(a.name, func(en *ledger.Entry) { more[string(en.Host)] = true })
+	at := 0
+	for _, id := range a.run.Hosts { // both are sorted
+		for at < len(out) && out[at] < id {
+			at++
+		}
+		if (at == len(out) || out[at] != id) && e.mayHold(a, lattice.HostID(id)) {
+			more[id] = true
 		}
 	}
-	e.ledger.Starts(a.name, func(en *ledger.Entry) { set[string(en.Host)] = true })
-	for _, id := range a.run.Hosts {
-		if e.mayHold(a, lattice.HostID(id)) {
-			set[id] = true
+	return joined(out, slices.Sorted(maps.Keys(more)))
+}
+
+// joined makes one sorted list of two, the second of which is short as a rule.
+func joined(out, more []string) []string {
+	if len(more) > 64 {
+		out = append(out, more...)
+		slices.Sort(out)
+		return slices.Compact(out)
+	}
+	for _, id := range more {
+		if at, ok := slices.BinarySearch(out, id); !ok {
+			out = slices.Insert(out, at, id)
 		}
 	}
-	return slices.Sorted(maps.Keys(set))
+	return out
 }
 
 // mayHold says that a host of the run record is not known to be empty of the application: it is gone and may return, or it has not said so.
