@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/wadm-go/wadm/lattice"
-	"github.com/wadm-go/wadm/wadmapi"
 )
 
 // noResponders is how the driver says that nobody listens on the subject.
@@ -188,12 +187,4 @@ func (e *Engine) resync() {
 			e.ask(Question{Topic: AskInventory, Host: h.ID})
 		}
 	}
-}
-
-func (e *Engine) hostNotice(id lattice.HostID, dead bool) {
-	reason := "stopped"
-	if dead {
-		reason = "silent"
-	}
-	e.out.Notice = append(e.out.Notice, Notice{Name: wadmapi.EventHostLost, Data: wadmapi.HostEvent{Host: string(id), Reason: reason}})
 }

@@ -185,6 +185,7 @@ func (e *Engine) observe(ev lattice.Event) {
 	if ev == nil || e.misleading(ev) {
 		return
 	}
+	parting := e.parting(ev)
 	eff := e.state.Apply(ev, e.now)
 	e.meet(ev, &eff)
 	if gone, ok := ev.(lattice.LinkDeleted); ok && eff.Links {
@@ -197,8 +198,10 @@ func (e *Engine) observe(ev lattice.Event) {
 	if eff.Vanished {
 		e.settled(e.ledger.HostGone(eff.Host, e.now))
 		e.proven[eff.Host] = true // it has said so itself
-		e.lostHost(eff.Host, false)
+		e.lostHost(eff.Host)
+		e.tellLost(parting, "stopped", eff.Apps)
 	}
+	e.tellFound(&eff)
 	e.settled(e.ledger.Observe(ev, e.now))
 	e.touched(eff)
 }

@@ -125,7 +125,8 @@ func (e *Engine) unanswered(id lattice.HostID, nobodyListens bool) {
 	}
 	eff := e.state.Bury(id, e.now)
 	e.settled(e.ledger.HostGone(id, e.now))
-	e.lostHost(id, true)
+	e.lostHost(id)
+	e.tellLost(h, "silent", eff.Apps)
 	e.touched(eff)
 	e.strangers[id] = stranger{at: lattice.Never, before: true}
 }
@@ -142,7 +143,7 @@ func (e *Engine) provenDead(id lattice.HostID) {
 }
 
 // lostHost books the loss of a host, and brakes when too many go at once: then it is more likely that we are the ones who are cut off.
-func (e *Engine) lostHost(id lattice.HostID, dead bool) {
+func (e *Engine) lostHost(id lattice.HostID) {
 	kept := e.losses[:0]
 	for _, at := range e.losses {
 		if e.now-at < e.cfg.Settings.BrakeWithin {
@@ -162,7 +163,6 @@ func (e *Engine) lostHost(id lattice.HostID, dead bool) {
 		e.brake = e.now
 		e.repeatAt(Question{Topic: AskHosts}, e.now+1)
 	}
-	e.hostNotice(id, dead)
 }
 
 // elapse does what time alone brings.

@@ -409,6 +409,7 @@ func (e *Engine) publish(a *app, s wadmapi.Status) {
 	if a.told != nil && a.told.Equal(s) {
 		return
 	}
+	e.tellChange(a, s)
 	a.told = &s
 	e.out.Tell = append(e.out.Tell, StatusChange{App: a.name, Status: s})
 }

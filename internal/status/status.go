@@ -31,12 +31,14 @@ func Waiting(version string) wadmapi.Status {
 
 // Removing is the status while an undeploy is under way.
 func Removing(left, owed, open int) wadmapi.Status {
-	what := fmt.Sprintf("Undeploying: %d instance(s) still run", left)
-	if left == 0 {
+	what := "Undeploying: hosts are asked whether anything is left"
+	switch {
+	case left > 0:
+		what = fmt.Sprintf("Undeploying: %d instance(s) still run", left)
+	case owed > 0:
 		what = fmt.Sprintf("Undeploying: %d link(s) or config(s) still there", owed)
-		if owed == 0 {
-			what = fmt.Sprintf("Undeploying: %d command(s) under way", open)
-		}
+	case open > 0:
+		what = fmt.Sprintf("Undeploying: %d command(s) under way", open)
 	}
 	return whole(wadmapi.StatusInfo{Type: wadmapi.StatusReconciling, Message: what}, "")
 }

@@ -266,6 +266,7 @@ func TestStatusesWithoutScalers(t *testing.T) {
 		{"no host was ever seen, in the words of 0.21.1", Waiting("v1"), bare(waiting, "Waiting for status: Lattice contains no hosts, deployment not started.", "v1")},
 		{"an undeploy: instances first", Removing(2, 3, 4), bare(reconciling, "Undeploying: 2 instance(s) still run", "")},
 		{"then links and configs", Removing(0, 3, 4), bare(reconciling, "Undeploying: 3 link(s) or config(s) still there", "")},
+		{"then what nobody has confirmed", Removing(0, 0, 0), bare(reconciling, "Undeploying: hosts are asked whether anything is left", "")},
 		{"then what is under way", Removing(0, 0, 4), bare(reconciling, "Undeploying: 4 command(s) under way", "")},
 		{"what the dialect cannot carry, all of it", Refused("v1", []plan.Gap{
 			{Component: "web", Why: plan.NotCarried, Detail: "components[0].properties.config: OTP hosts have no named configs"}, {Why: plan.MixedLattice},

@@ -303,7 +303,7 @@ func (w *world) collect() {
 }
 
 // usual is what a status says while nothing is remarkable; "status" shows it, and what is told is easier to read without.
-var usual = regexp.MustCompile(`(Undeploying: \d+ \S+ (still run|still there|under way)|Undeploying: \d+ link\(s\) or config\(s\) still there|Scaling (component|provider) on \d+ host\(s\)|Putting link definition between \S+ and [^ ,]+|Waiting until both ends of \S+ -\(\S+\)-> \S+ were seen)(, )?`)
+var usual = regexp.MustCompile(`(Undeploying: \d+ \S+ (still run|still there|under way)|Undeploying: hosts are asked whether anything is left|Undeploying: \d+ link\(s\) or config\(s\) still there|Scaling (component|provider) on \d+ host\(s\)|Putting link definition between \S+ and [^ ,]+|Waiting until both ends of \S+ -\(\S+\)-> \S+ were seen)(, )?`)
 
 func (w *world) notice(n *engine.Notice) string {
 	switch d := n.Data.(type) {
@@ -316,7 +316,12 @@ func (w *world) notice(n *engine.Notice) string {
 			what = w.bare(d.Target)
 		}
 		return strings.TrimSpace(fmt.Sprintf("fail %s %s %s", strings.ReplaceAll(d.Action, "_", "-"), what, d.Host)) + ": " + d.Message
+	case wadmapi.StatusEvent:
+		return "" // shown as it is told
 	case wadmapi.HostEvent:
+		if n.Name == wadmapi.EventHostFound {
+			return "" // the script says so itself
+		}
 		return strings.TrimPrefix(strings.ReplaceAll(n.Name, "_", " "), "host ") + " " + d.Host + " " + d.Reason
 	}
 	return n.Name
