@@ -112,7 +112,7 @@ func publishRole(ctx context.Context, url string, _ []string) error {
 		return fmt.Errorf("connecting: %w", err)
 	}
 	defer nc.Close()
-	c, err := newCrowd()
+	c, err := newCrowd(usualMix)
 	if err != nil {
 		return err
 	}
@@ -273,7 +273,7 @@ func listenRole(ctx context.Context, url string, args []string) error {
 // wadm is feed and engine as an owner has them. Its time goes on by a thousandth of a period with each heartbeat, so that a thousand hosts
 // beat as regularly as they do in life.
 func (l *listener) wadm(ctx context.Context) error {
-	c, err := newCrowd()
+	c, err := newCrowd(usualMix)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 
 // BenchmarkHostLoss is the planning of one lost host; profile it with -cpuprofile.
 func BenchmarkHostLoss(b *testing.B) {
-	c, err := newCrowd()
+	c, err := newCrowd(usualMix)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -14,8 +14,7 @@ import (
 )
 
 // The lattice of the rows heartbeat-steady, hostloss and mem: 1,000 hosts with 100 components each, which are 100 applications of 100
-// components with 10 instances each, every instance on a host of its own. Every host carries one component of each application, so that
-// the loss of one host concerns all of them.
+// components with 10 instances each, every instance on a host of its own.
 const (
 	crowdHosts      = 1000
 	crowdApps       = 100
@@ -40,9 +39,14 @@ func hostID(i int) string { return fmt.Sprintf("N%055d", i) }
 
 func appName(i int) string { return fmt.Sprintf("app-%02d", i) }
 
-// newCrowd makes the applications and lays their instances out.
-func newCrowd() (*crowd, error) {
+// usualMix is how many applications a host has components of, and so how many hosts an application lies on: ten of each on a hundred.
+const usualMix = 10
+
+// newCrowd makes the applications and lays their instances out: each host carries components of as many applications as mix says, in equal
+// parts, from 1 (an application has its ten hosts for itself) to 100 (every application lies on every host). Mix divides 100.
+func newCrowd(mix int) (*crowd, error) {
 	c := &crowd{}
+	span := crowdInstances * mix // hosts of an application
 	for app := range crowdApps {
 		m, err := decode(manifest(appName(app), "v1", crowdComponents, crowdInstances))
 		if err != nil {
@@ -54,9 +58,8 @@ func newCrowd() (*crowd, error) {
 			r := &wanted.Resources[i]
 			notes := maps.Clone(map[string]string(r.Annotations))
 			notes[plan.SpreadAnnotation] = r.Shares[0].Spread.Name
-			first := (app*crowdComponents + i) * crowdInstances
 			for n := range crowdInstances {
-				host := (first + n) % crowdHosts
+				host := app/mix*span + (i*crowdInstances+n)%span
 				c.runs[host] = append(c.runs[host], piece{r.ID, r.Ref, notes})
 			}
 		}

@@ -11,9 +11,28 @@ import (
 
 // hostLoss is the loss of one host of the crowd: from the event to the commands that replace what it carried. The floor is a plain scan of the
 // other hosts for each component that it carried: the least loaded one that does not run it and has the labels.
-func hostLoss(c *crowd, pairs int) (*row, error) {
-	r := &row{Name: "hostloss", What: "planning", Unit: "ms",
-		Work: "one of 1,000 hosts x 100 components goes, one of each of 100 applications; engine.Step from the event to its 100 commands, the store's time left out; floor: 100 scans of 999 hosts"}
+func hostLoss(pairs int) ([]*row, error) {
+	r, err := lossOf(usualMix, pairs)
+	if err != nil {
+		return nil, err
+	}
+	r.Work = "one of 1,000 hosts x 100 components goes, with 10 components of each of 10 applications, each of which lies on 100 hosts; engine.Step from the event to its 100 commands, the store's time left out; floor: 100 scans of 999 hosts, by labels, own instances, load, id"
+	for _, mix := range []int{1, crowdApps} {
+		other, err := lossOf(mix, pairs)
+		if err != nil {
+			return nil, err
+		}
+		r.Notes = append(r.Notes, fmt.Sprintf("with components of %d application(s) on each host, each on %d hosts: %s ms, %.2f x floor", mix, mix*crowdInstances, number(other.Value), other.Ratio))
+	}
+	return []*row{r}, nil
+}
+
+func lossOf(mix, pairs int) (*row, error) {
+	r := &row{Name: "hostloss", What: "planning", Unit: "ms"}
+	c, err := newCrowd(mix)
+	if err != nil {
+		return nil, err
+	}
 	d := newDriver(c, crowdHosts)
 	d.settle()
 	if n := d.deployed(); n != crowdApps || len(d.sent) != 0 {
@@ -33,7 +52,6 @@ func hostLoss(c *crowd, pairs int) (*row, error) {
 		}
 	}
 	r.sum(atMost(2))
-	r.Notes = append(r.Notes, fmt.Sprintf("%d commands in %d losses, each the replacement of one component", len(d.sent), pairs+1))
 	return r, nil
 }
 

@@ -37,8 +37,8 @@ func run(names string, pairs int, output string) error {
 		{"deploy-1000", deploys(deploy1000)},
 		{"otp-spread", deploys(otpSpread)},
 		{"heartbeat-steady", heartbeats},
-		{"hostloss", withCrowd(hostLoss)},
-		{"mem", withCrowd(memory)},
+		{"hostloss", hostLoss},
+		{"mem", memory},
 	}
 	rep := newReport(pairs, time.Now())
 	for _, one := range all {
@@ -55,18 +55,4 @@ func run(names string, pairs int, output string) error {
 		return rep.json(os.Stdout)
 	}
 	return rep.text(os.Stdout)
-}
-
-func withCrowd(take func(*crowd, int) (*row, error)) taken {
-	return func(pairs int) ([]*row, error) {
-		c, err := newCrowd()
-		if err != nil {
-			return nil, err
-		}
-		r, err := take(c, pairs)
-		if err != nil {
-			return nil, err
-		}
-		return []*row{r}, nil
-	}
 }

@@ -14,10 +14,14 @@ import (
 
 // memory is what the whole crowd costs an owner: its 100 applications and its hosts, which come in as heartbeats off the wire. The floor is the
 // same pairs as numbers in one list, beside the names.
-func memory(c *crowd, pairs int) (*row, error) {
+func memory(pairs int) ([]*row, error) {
+	c, err := newCrowd(usualMix)
+	if err != nil {
+		return nil, err
+	}
 	r := &row{Name: "mem", What: "heap growth", Unit: "MB",
 		Work: "100,000 (component, host) pairs: 10,000 component ids on 10 hosts each, of 100 deployed applications; everything that feed and engine keep, after a collection; floor: three numbers per pair and the names"}
-	for turn := range pairs {
+	for range pairs {
 		value, err := grown(func() (any, error) { return owner(c) })
 		if err != nil {
 			return nil, err
@@ -26,12 +30,11 @@ func memory(c *crowd, pairs int) (*row, error) {
 		if err != nil {
 			return nil, err
 		}
-		_ = turn
 		r.Pairs = append(r.Pairs, pair{value / 1e6, floor / 1e6})
 	}
 	r.sum(below(25, "MB"))
 	r.Notes = append(r.Notes, fmt.Sprintf("%.0f bytes a pair", r.Value*1e6/crowdPairs))
-	return r, nil
+	return []*row{r}, nil
 }
 
 func grown(f func() (any, error)) (float64, error) {
