@@ -2,6 +2,7 @@ package lattice
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -78,8 +79,29 @@ func (h *Host) Item(k Key) *Item {
 // Items is everything that runs here, sorted by key; good until the next Apply, not to be modified.
 func (h *Host) Items() []Item { return h.items }
 
+// find is written out, for it is asked for every key on every host that runs it.
 func (h *Host) find(k Key) (int, bool) {
-	return slices.BinarySearchFunc(h.items, k, func(it Item, k Key) int { return it.Key.Compare(k) })
+	low, high := 0, len(h.items)
+	for low < high {
+		mid := int(uint(low+high) >> 1)
+		if h.items[mid].Key.before(&k) {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return low, low < len(h.items) && h.items[low].Key == k
+}
+
+// before is Compare < 0.
+func (k *Key) before(o *Key) bool {
+	if k.Kind != o.Kind {
+		return k.Kind < o.Kind
+	}
+	if c := strings.Compare(k.ID, o.ID); c != 0 {
+		return c < 0
+	}
+	return k.Link < o.Link
 }
 
 // Healthiness is what a host said last about a provider.
