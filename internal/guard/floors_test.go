@@ -34,7 +34,7 @@ var (
 	running  = []string{"internal/node"}
 	command  = []string{"cmd"}
 	simulate = []string{"internal/sim"}
-	testOnly = []string{"internal/storetest", "internal/natstest", "internal/guard"}
+	testOnly = []string{"internal/storetest", "internal/natstest", "internal/guard", "internal/whole"}
 	measure  = []string{"internal/bench"} // above everything: it takes the real parts, and plays the hosts and the server around them
 
 	everyone = slices.Concat(words, core, translate, contract, tongue, shells, samples, running, command, simulate, testOnly, measure)
