@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wadm-go/wadm/internal/ledger"
 	"github.com/wadm-go/wadm/lattice"
 )
 
@@ -78,3 +79,16 @@ func (a *app) PutConfig(name string) bool {
 
 // Missed is how many answers in a row lacked a link that we put.
 func (a *app) Missed(l lattice.Link) int { return a.missed[linkKey{l.Slot(), l.Target}] }
+
+// unlist forgets the recorded list of a component to which a command brings another one. Until it is in force on every host the record would be wrong about
+// some, and an owner that follows would believe it; the annotations of each host are the better witness.
+func (a *app) unlist(c *ledger.Command) {
+	if c.Action != ledger.Scale || c.To < c.From || c.Component == "" || c.Target.ID == "" {
+		return
+	}
+	kept := slices.DeleteFunc(slices.Clone(a.run.Lists), func(l AppliedList) bool { return l.ID == c.Target.ID && !slices.Equal(l.Names, c.Config) })
+	if len(kept) < len(a.run.Lists) {
+		a.run.Lists = kept
+		a.runDirty, a.mustSave = true, true
+	}
+}

@@ -211,6 +211,7 @@ func (e *Engine) enter(a *app, commands []ledger.Command) {
 		if entry.Starting() {
 			a.mustSave, a.runDirty = true, true
 		}
+		a.unlist(&entry.Command)
 		if entry.Reason == ledger.ReasonConfigDiffers {
 			a.noteCarriers(e.state, entry.ConfigName)
 		}
