@@ -24,6 +24,7 @@ func spreads(weights string) []Spread {
 	return out
 }
 
+// TestSharesAreThoseOfTheOtherImplementation is SPR of docs/conformance.md.
 func TestSharesAreThoseOfTheOtherImplementation(t *testing.T) {
 	for _, tc := range []struct {
 		n       int

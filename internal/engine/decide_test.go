@@ -102,7 +102,7 @@ func TestWhatMakesItTryAgainAtOnce(t *testing.T) {
 			t.Errorf("asked %+v", l.asked)
 		}
 	})
-	t.Run("by itself when the pause is over, told in the status meanwhile", func(t *testing.T) {
+	t.Run("V3-11 (changed) by itself when the pause is over, told in the status meanwhile", func(t *testing.T) {
 		l := newLab(t, "N1")
 		l.hosts["N1"].refuse = "disk full"
 		l.begin(wish(Deploy, m))

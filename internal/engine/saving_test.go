@@ -47,7 +47,7 @@ func TestCommandsWaitForTheSave(t *testing.T) {
 			t.Error("both saves have one id")
 		}
 	})
-	t.Run("a conflict means that the lease is lost: nothing more is done", func(t *testing.T) {
+	t.Run("GATE-07 (changed) a conflict means that the lease is lost: nothing more is done", func(t *testing.T) {
 		l := held(t)
 		l.step(Saved{ID: l.saves[0].ID, Lost: true})
 		if !l.e.Lost() {
@@ -114,7 +114,7 @@ func TestWhatIsSaved(t *testing.T) {
 	}
 }
 
-// Starts of an earlier owner may be under way: hosts acknowledge before they work, so they are not started once more.
+// GATE-08: starts of an earlier owner may be under way: hosts acknowledge before they work, so they are not started once more.
 func TestIntentsOfAnEarlierOwner(t *testing.T) {
 	begun := func(t *testing.T) *lab {
 		l := newLab(t, "N1", "N2")

@@ -130,7 +130,7 @@ func TestOtherEventsCommandNothing(t *testing.T) {
 		name string
 		ev   lattice.Event
 	}{
-		{"CSP-04 a provider started", lattice.Started{Host: "N1", Key: lattice.Key{Kind: lattice.Provider, ID: "other"}, Ref: "other:1"}},
+		{"CSP-04 V3-09 (changed) a provider started", lattice.Started{Host: "N1", Key: lattice.Key{Kind: lattice.Provider, ID: "other"}, Ref: "other:1"}},
 		{"CSP-04 a provider stopped", lattice.Stopped{Host: "N1", Key: lattice.Key{Kind: lattice.Provider, ID: "other"}}},
 		{"CSP-04 a link was set", lattice.LinkSet{Link: lattice.Link{Source: "a", Target: "b", Name: "default"}}},
 		{"CSP-04 a link was deleted", lattice.LinkDeleted{Slot: lattice.Slot{Source: "a", Name: "default"}}},

@@ -239,12 +239,12 @@ func TestChangesOnOTPHosts(t *testing.T) {
 	twoOld := func(w *world) { ran(v1, "N1", "echo", 1)(w); ran(v1, "N2", "echo", 1)(w) }
 	checkChanges(t, []change{
 		{
-			name: "another key: start, confirmed, stop",
+			name: "V3-14 (changed) another key: start, confirmed, stop",
 			w:    givenOTP(comp(image("other:1")), hosts(2), twoOld),
 			want: [][]string{{"scale N1 other:1 0→1 (too-few)", "scale N2 other:1 0→1 (too-few)"}, {"scale N1 echo:1 1→0 (component-removed)", "scale N2 echo:1 1→0 (component-removed)"}},
 		},
 		{
-			name: "the same key where a host is free: there first, then the old ones go",
+			name: "V3-13 (changed) the same key where a host is free: there first, then the old ones go",
 			w:    givenOTP(comp(image("echo:2")), hosts(3), twoOld, learned("echo:2", "MECHO")),
 			want: [][]string{
 				{"scale N3 echo:2 0→1 (too-few)"}, {"scale N1 echo:1 1→0 (image-changed)"}, {"scale N1 echo:2 0→1 (too-few)"}, {"scale N2 echo:1 1→0 (image-changed)"},
@@ -260,7 +260,7 @@ func TestChangesOnOTPHosts(t *testing.T) {
 			},
 		},
 		{
-			name: "V3-05 too many: the surplus goes from the fullest",
+			name: "V3-05 V3-15 too many: the surplus goes from the fullest",
 			w:    givenOTP(comp(), hosts(2), func(w *world) { ran(v1, "N1", "echo", 2)(w); ran(v1, "N2", "echo", 1)(w) }),
 			want: [][]string{{"scale N1 echo:1 2→1 (too-many)"}},
 		},
@@ -300,7 +300,7 @@ func TestOTPHostsAreShared(t *testing.T) {
 		{"V3-16 somebody else's of our image is neither counted nor touched", givenOTP(m, host("N1"), learned, runsAs("N1", key, "echo:1", 3, byBlog)), []string{"scale N1 echo:1 0→1 (too-few)"}, nil},
 		{"somebody else's of another reference bars the host", givenOTP(m, host("N1"), learned, runsAs("N1", key, "echo:0", 3, byBlog)), nil,
 			[]string{"echo held-by-other, default, N1, blog, MECHO, short of 1"}},
-		{"V3-18 (changed) a capability without a scaler is never started", givenOTP(app(contracted("kv")), host("N1")), nil, nil},
+		{"V3-18 a capability without a scaler is never started", givenOTP(app(contracted("kv")), host("N1")), nil, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			res := tc.w.pass()

@@ -130,8 +130,8 @@ func TestScalerIDsAreThoseOf0211(t *testing.T) {
 }
 
 func TestWhatIsWantedOfAnOTPLattice(t *testing.T) {
-	linkdef := trait(oam.Trait{Type: oam.TraitLinkDef, LinkDef: &oam.LinkDef{Target: "kv", Values: []byte(`{"b":2,"a":"1"}`)}})
-	m := app(component("echo", scaled(2), linkdef), contracted("kv", scaled(1), func(c *oam.Component) { c.Properties.LinkName = "redis" }), contracted("idle"))
+	contractLink := trait(oam.Trait{Type: oam.TraitLinkDef, LinkDef: &oam.LinkDef{Target: "kv", Values: []byte(`{"b":2,"a":"1"}`)}})
+	m := app(component("echo", scaled(2), contractLink), contracted("kv", scaled(1), func(c *oam.Component) { c.Properties.LinkName = "redis" }), contracted("idle"))
 	mine := lattice.Annotations{"wasmcloud.dev/appspec": "shop"}
 	share := func(n int) []oam.Share {
 		return []oam.Share{{Spread: oam.Spread{Name: "default", Requirements: map[string]string{}}, Count: n, Index: -1}}
@@ -156,7 +156,7 @@ func TestWhatIsWantedOfAnOTPLattice(t *testing.T) {
 }
 
 func TestWhatADialectCannotCarryIsNamed(t *testing.T) {
-	linkdef := trait(oam.Trait{Type: oam.TraitLinkDef, LinkDef: &oam.LinkDef{Target: "kv"}})
+	contractLink := trait(oam.Trait{Type: oam.TraitLinkDef, LinkDef: &oam.LinkDef{Target: "kv"}})
 	secret := []oam.Secret{{Name: "token"}}
 	for _, tc := range []struct {
 		name    string
@@ -167,23 +167,24 @@ func TestWhatADialectCannotCarryIsNamed(t *testing.T) {
 		{"1.x: a contract", lattice.V1, app(component("a"), contracted("kv")), []string{"components[1].properties.contract: 1.x hosts know no contracts"}},
 		{"1.x: the link name of a provider", lattice.V1, app(provider("kv", func(c *oam.Component) { c.Properties.LinkName = "x" })),
 			[]string{"components[0].properties.link_name: 1.x hosts know no link names of providers"}},
-		{"1.x: a linkdef", lattice.V1, app(component("a", scaled(1), linkdef), provider("kv")), []string{"components[0].traits[1]: 1.x hosts know no linkdefs; use a link trait"}},
-		{"1.x: all of them at once", lattice.V1, app(component("a", linkdef), contracted("kv")),
+		{"1.x: a linkdef", lattice.V1, app(component("a", scaled(1), contractLink), provider("kv")), []string{"components[0].traits[1]: 1.x hosts know no linkdefs; use a link trait"}},
+		{"1.x: all of them at once", lattice.V1, app(component("a", contractLink), contracted("kv")),
 			[]string{"components[0].traits[0]: 1.x hosts know no linkdefs; use a link trait", "components[1].properties.contract: 1.x hosts know no contracts"}},
 		{"OTP: a capability without a contract", lattice.OTP, app(provider("kv")), []string{"components[0].properties.contract: OTP hosts need the contract of a capability"}},
 		{"OTP: a named config", lattice.OTP, app(component("a", with(config("x")))), []string{"components[0].properties.config: OTP hosts have no named configs"}},
 		{"OTP: an interface link", lattice.OTP, app(component("a", linked("kv")), contracted("kv")),
 			[]string{"components[0].traits[0].properties: OTP hosts know no interface links; use a linkdef trait"}},
-		{"OTP: a linkdef to a component", lattice.OTP, app(component("a", linkdef), component("kv")),
+		{"V3-17 (changed) OTP: a linkdef on a capability", lattice.OTP, app(contracted("kv", contractLink)), []string{"components[0].traits[0]: a linkdef leads from a component to a capability of this manifest"}},
+		{"OTP: a linkdef to a component", lattice.OTP, app(component("a", contractLink), component("kv")),
 			[]string{"components[0].traits[0]: a linkdef leads from a component to a capability of this manifest"}},
 		{"both: a shared component", lattice.V1, app(component("a", func(c *oam.Component) { c.Properties.Application = &oam.SharedApplication{Name: "x", Component: "y"} })),
 			[]string{"components[0].properties.application: shared components are not supported yet"}},
-		{"both: a secret", lattice.OTP, app(component("a", func(c *oam.Component) { c.Properties.Secrets = secret })),
+		{"SEC-01 SEC-02 SEC-03 (not ours) a secret", lattice.OTP, app(component("a", func(c *oam.Component) { c.Properties.Secrets = secret })),
 			[]string{"components[0].properties.secrets: secrets are not supported yet"}},
 		{"a secret of a link", lattice.V1, app(component("a", linked("kv", func(l *oam.Link) { l.Target.Secrets = secret })), provider("kv")),
 			[]string{"components[0].traits[0].properties.secrets: secrets are not supported yet"}},
 		{"1.x: nothing, where all can be told", lattice.V1, app(component("a", scaled(1), linked("kv"), with(config("x"))), provider("kv")), nil},
-		{"OTP: nothing, where all can be told", lattice.OTP, app(component("a", scaled(1), linkdef), contracted("kv", scaled(1))), nil},
+		{"OTP: nothing, where all can be told", lattice.OTP, app(component("a", scaled(1), contractLink), contracted("kv", scaled(1))), nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := Want(tc.m, tc.dialect)
