@@ -39,7 +39,7 @@ func (s *State) Clone() *State {
 		c.owned[app] = &owned{keys: slices.Clone(o.keys), hosts: slices.Clone(o.hosts), at: at, items: slices.Clone(o.items)}
 	}
 	c.dead, c.stopped, c.dialects = maps.Clone(s.dead), maps.Clone(s.stopped), maps.Clone(s.dialects)
-	c.notes.entries, c.texts.entries = maps.Clone(s.notes.entries), maps.Clone(s.texts.entries)
+	c.notes, c.texts.entries = s.notes.clone(), maps.Clone(s.texts.entries)
 	c.refs, c.links, c.configs = s.refs.clone(), s.links.clone(), s.configs.clone()
 	return &c
 }

@@ -45,12 +45,27 @@ func (s *State) make(k Key, ref string, groups []Group) (Item, bool) {
 	if !ok {
 		return Item{}, false
 	}
-	it := Item{Key: s.keyOf(k), Ref: kept, Groups: make([]Group, len(groups)), Terminal: Never}
+	it := Item{Key: s.keyOf(k), Ref: kept, Terminal: Never}
+	if len(groups) == 1 && len(groups[0].Instances) == 0 && len(groups[0].Annotations) > 0 {
+		n, ok := s.takeNotes(groups[0].Annotations)
+		if !ok {
+			s.give(&it)
+			return Item{}, false
+		}
+		it.Groups = n.group(groups[0].Count)
+		return it, true
+	}
+	it.Groups = make([]Group, len(groups))
 	for i, g := range groups {
-		if g.Annotations, ok = s.takeNotes(g.Annotations); !ok {
+		n, ok := s.takeNotes(g.Annotations)
+		if !ok {
 			it.Groups = it.Groups[:i]
 			s.give(&it)
 			return Item{}, false
+		}
+		g.Annotations = nil
+		if n != nil {
+			g.Annotations = n.notes
 		}
 		it.Groups[i] = g
 	}

@@ -1,6 +1,7 @@
 package lattice
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -87,7 +88,11 @@ func dump(s *State) string {
 	for _, name := range slices.Sorted(maps.Keys(s.configs.by)) {
 		fmt.Fprintf(&b, "config %s %+v\n", name, s.configs.by[name])
 	}
-	fmt.Fprintf(&b, "dead %v stopped %v dialects %v notes %v texts %v\n", s.dead, s.stopped, s.dialects, s.notes, s.texts)
+	fmt.Fprintf(&b, "dead %v stopped %v dialects %v notes of %d bytes texts %v\n", s.dead, s.stopped, s.dialects, s.notes.bytes, s.texts)
+	for _, hash := range slices.SortedFunc(maps.Keys(s.notes.entries), func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) }) {
+		n := s.notes.entries[hash]
+		fmt.Fprintf(&b, "notes %v %v %d %v\n", pairs(n.notes), n.alone, n.uses, n.held)
+	}
 	return b.String()
 }
 
@@ -191,13 +196,31 @@ func recount(s *State) string {
 		}
 	}
 	gotNotes, gotTexts := map[string]int{}, map[string]int{}
-	for name, e := range s.notes.entries {
-		gotNotes[name] = e.uses
+	size := 0
+	for _, n := range s.notes.entries {
+		name := string(s.scratch.nameOf(n.notes))
+		gotNotes[name] = n.uses
+		size += len(name)
+		for k, v := range n.notes {
+			for _, text := range []string{k, v} {
+				if n.held && text != "" {
+					texts[text]++
+				}
+			}
+		}
+		for _, g := range n.alone {
+			if len(g) != 1 || !maps.Equal(g[0].Annotations, n.notes) || len(g[0].Instances) > 0 {
+				wrong = append(wrong, fmt.Sprintf("a shared group of %v is %v", n.notes, g))
+			}
+		}
+	}
+	if size != s.notes.bytes {
+		wrong = append(wrong, fmt.Sprintf("the annotations have %d bytes, not %d", size, s.notes.bytes))
 	}
 	for name, e := range s.texts.entries {
 		gotTexts[name] = e.uses
 	}
-	links, bytes := 0, 0
+	links, configBytes := 0, 0
 	for _, all := range s.links.of {
 		links += len(all)
 		if !slices.IsSortedFunc(all, func(a, b Link) int { return a.Slot().compare(b.Slot()) }) {
@@ -205,12 +228,12 @@ func recount(s *State) string {
 		}
 	}
 	for _, c := range s.configs.by {
-		bytes += c.bytes
+		configBytes += c.bytes
 	}
 	type sums struct{ items, ids, ends, links, bytes int }
 	for _, diff := range []string{
 		cmp.Diff(places, gotPlaces), cmp.Diff(owners, gotOwners), cmp.Diff(hostsWith, gotHosts), cmp.Diff(notes, gotNotes), cmp.Diff(texts, gotTexts),
-		cmp.Diff(dialects, s.dialects), cmp.Diff(fmt.Sprintf("%+v", sums{items, ids, ends, links, bytes}),
+		cmp.Diff(dialects, s.dialects), cmp.Diff(fmt.Sprintf("%+v", sums{items, ids, ends, links, configBytes}),
 			fmt.Sprintf("%+v", sums{s.items, s.ids, s.ends, s.links.count, s.configs.bytes})),
 	} {
 		if diff != "" {

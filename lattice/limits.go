@@ -19,7 +19,7 @@ const (
 	maxValue       = 64 << 10
 	maxNotes       = 64       // annotations of one group
 	maxNotesBytes  = 64 << 20 // of all distinct annotation maps
-	maxTextsBytes  = 64 << 20 // of all distinct references
+	maxTextsBytes  = 64 << 20 // of all distinct references and texts of annotations
 	maxLabels      = 1_000
 	maxLabelsBytes = 16 << 10
 	maxLinks       = 200_000

@@ -5,52 +5,49 @@ import (
 	"strings"
 )
 
-// pool holds one copy of each equal value and counts its uses, so that a lattice in which ten thousand instances bear the same
-// annotations pays for them once, and one whose annotations change all the time does not grow.
-type pool[T any] struct {
-	entries map[string]pooled[T]
-	bytes   int // of the names of the entries
+// textPool holds one copy of each equal text and counts its uses, so that a lattice in which ten thousand instances have the same reference
+// pays for it once, and one whose references change all the time does not grow.
+type textPool struct {
+	entries map[string]pooled
+	bytes   int
 	limit   int
 }
 
-type pooled[T any] struct {
-	value T
-	uses  int
+type pooled struct {
+	text string
+	uses int
 }
 
-func newPool[T any](limit int) pool[T] {
-	return pool[T]{entries: map[string]pooled[T]{}, limit: limit}
+func newTextPool(limit int) textPool {
+	return textPool{entries: map[string]pooled{}, limit: limit}
 }
 
 // take returns the one copy, made by fresh if there was none. It fails when the pool is full.
-func (p *pool[T]) take(name []byte, fresh func(name string) T) (T, bool) {
-	e, ok := p.entries[string(name)]
-	if ok {
-		e.uses++
-		p.entries[string(name)] = e
-		return e.value, true
+func (p *textPool) take(text string, fresh func(string) string) (string, bool) {
+	e, ok := p.entries[text]
+	if !ok {
+		if p.bytes+len(text) > p.limit {
+			return "", false
+		}
+		e.text = fresh(text)
+		p.bytes += len(text)
 	}
-	if p.bytes+len(name) > p.limit {
-		return e.value, false
-	}
-	kept := string(name)
-	e = pooled[T]{value: fresh(kept), uses: 1}
-	p.entries[kept] = e
-	p.bytes += len(kept)
-	return e.value, true
+	e.uses++
+	p.entries[e.text] = e
+	return e.text, true
 }
 
-func (p *pool[T]) give(name []byte) {
-	e, ok := p.entries[string(name)]
+func (p *textPool) give(text string) {
+	e, ok := p.entries[text]
 	if !ok {
 		return
 	}
 	if e.uses--; e.uses > 0 {
-		p.entries[string(name)] = e
+		p.entries[e.text] = e
 		return
 	}
-	delete(p.entries, string(name))
-	p.bytes -= len(name)
+	delete(p.entries, text)
+	p.bytes -= len(text)
 }
 
 // scratch is memory that the fold uses again and again.
@@ -81,34 +78,6 @@ func (c *scratch) nameOf(notes Annotations) []byte {
 
 func appendLength(b []byte, n int) []byte {
 	return append(b, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
-}
-
-func (s *State) takeNotes(notes Annotations) (Annotations, bool) {
-	if len(notes) == 0 {
-		return nil, true
-	}
-	return s.notes.take(s.scratch.nameOf(notes), func(string) Annotations { return keep(notes) })
-}
-
-func (s *State) giveNotes(notes Annotations) {
-	if len(notes) > 0 {
-		s.notes.give(s.scratch.nameOf(notes))
-	}
-}
-
-func (s *State) takeText(text string) (string, bool) {
-	if text == "" {
-		return "", true
-	}
-	s.scratch.name = append(s.scratch.name[:0], text...)
-	return s.texts.take(s.scratch.name, func(kept string) string { return kept })
-}
-
-func (s *State) giveText(text string) {
-	if text != "" {
-		s.scratch.name = append(s.scratch.name[:0], text...)
-		s.texts.give(s.scratch.name)
-	}
 }
 
 // keyOf returns the key with the strings that other hosts' items of it use already.

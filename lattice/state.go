@@ -17,11 +17,11 @@ type State struct {
 
 	places map[Key][]*Host // live hosts of each key, sorted by id
 	owned  map[string]*owned
-	notes  pool[Annotations]
-	texts  pool[string]
-	items  int // over all hosts
-	ids    int // instance ids over all hosts
-	ends   int // remembered ends of what is gone, over all hosts
+	notes  noteBook
+	texts  textPool // references, and what annotations consist of
+	items  int      // over all hosts
+	ids    int      // instance ids over all hosts
+	ends   int      // remembered ends of what is gone, over all hosts
 
 	refs    refs
 	links   links
@@ -47,8 +47,8 @@ func New() *State {
 		stopped:  map[HostID]farewell{},
 		places:   map[Key][]*Host{},
 		owned:    map[string]*owned{},
-		notes:    newPool[Annotations](maxNotesBytes),
-		texts:    newPool[string](maxTextsBytes),
+		notes:    newNoteBook(),
+		texts:    newTextPool(maxTextsBytes),
 		refs:     newRefs(),
 		links:    newLinks(),
 		configs:  newConfigs(),

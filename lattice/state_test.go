@@ -309,7 +309,7 @@ func TestPoolsDoNotGrowWithWhatWasOnceSeen(t *testing.T) {
 	for i := range 10_000 {
 		s.Apply(Scaled{n1, web, fmt.Sprintf("web:%d", i), Annotations{AppAnnotation: fmt.Sprint(i)}, 1}, time.Duration(i))
 	}
-	if len(s.notes.entries) != 1 || len(s.texts.entries) != 1 || len(s.owned) != 1 {
-		t.Errorf("%d annotation maps, %d references, %d applications are kept for one item", len(s.notes.entries), len(s.texts.entries), len(s.owned))
+	if len(s.notes.entries) != 1 || len(s.texts.entries) != 3 || len(s.owned) != 1 {
+		t.Errorf("%d annotation maps, %d texts (a reference, the name and the value of an annotation), %d applications are kept for one item", len(s.notes.entries), len(s.texts.entries), len(s.owned))
 	}
 }
