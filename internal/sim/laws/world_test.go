@@ -213,6 +213,7 @@ func (w *world) act() {
 		h := w.host()
 		w.note("%s is killed and returns at once", h)
 		_ = w.p.Cluster.Kill(h)
+		w.p.Run(50 * time.Millisecond) // no process begins before its forerunner's last words have arrived
 		_ = w.p.Cluster.Return(h)
 	case "join":
 		if len(w.hosts) < 7 {
