@@ -422,6 +422,8 @@ func (e *Engine) settled(outs []ledger.Outcome) {
 			a.configMoved(o.Entry.ConfigName)
 		case o.Entry.Action == ledger.PutLink || o.Entry.Action == ledger.DeleteLink:
 			a.dirt.links = true
+		case a.wanted != nil && a.wanted.Resource(o.Entry.Component) == nil:
+			a.dirt.all = true // another component may have waited for it under another name
 		default:
 			a.component(o.Entry.Component)
 		}

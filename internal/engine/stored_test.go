@@ -150,3 +150,21 @@ func TestAConfigGoesWithItsLastUser(t *testing.T) {
 		t.Error("it is still there")
 	}
 }
+
+func TestAComponentIsRenamedWhileItStarts(t *testing.T) {
+	named := func(version, name string) *oam.Manifest {
+		return webOf(version, 1, func(m *oam.Manifest) { m.Spec.Components[0].Name, m.Spec.Components[0].Properties.ID = name, "one-id" })
+	}
+	l := newLab(t, "N1")
+	l.hosts["N1"].slow = true
+	l.begin(wish(Deploy, named("v1", "web")))
+	l.expect("it starts", "scale N1 web:1 0→1 (too-few)")
+	l.step(wish(Deploy, named("v2", "site")))
+	l.wait(10 * sec)
+	l.expect("it is starting already")
+	l.hosts["N1"].slow = false
+	l.step(Observed{Events: []lattice.Event{lattice.StartFailed{Host: "N1", Key: lattice.Key{ID: "one-id"}, Ref: "web:1", Error: "boom"}}})
+	l.wait(2 * sec)
+	l.expect("it failed under its old name", "scale N1 web:1 0→1 (too-few)")
+	l.statusIs("deployed")
+}

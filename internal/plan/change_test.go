@@ -331,3 +331,40 @@ func TestOTPSpreads(t *testing.T) {
 			[][]string{{"scale N1 echo:1 0→2 (too-few)", "scale N2 echo:1 0→1 (too-few)"}}, nil},
 	})
 }
+
+// A component that only changes its name is the same thing to a host: what is under way is not asked for once more.
+func TestAStartOutlivesItsComponentsName(t *testing.T) {
+	named := func(name string, image string) *oam.Manifest {
+		return app(component(name, scaled(2), func(c *oam.Component) { c.Properties.ID, c.Properties.Image = "one-id", image }))
+	}
+	start := func(id, ref string) ledger.Command {
+		return ledger.Command{Action: ledger.Scale, Component: "web", Host: "N1", Target: ledger.Target{ID: id, Ref: ref}, To: 2}
+	}
+	for _, tc := range []struct {
+		name string
+		otp  bool
+		open ledger.Command
+		m    *oam.Manifest
+		want []string
+	}{
+		{"1.x: by the id", false, start("one-id", "web:1"), named("site", "web:1"), nil},
+		{"1.x: by the id, though the image changes too", false, start("one-id", "web:1"), named("site", "web:2"), nil},
+		{"1.x: another id is another thing", false, start("web", "web:1"), named("site", "web:1"), []string{"scale N1 web:1 0→2 (too-few) for default"}},
+		{"OTP: by the reference", true, start("", "web:1"), app(component("site", scaled(2), image("web:1"))), nil},
+		{"OTP: another reference is another thing", true, start("", "web:1"), app(component("site", scaled(2), image("site:1"))), []string{"scale N1 site:1 0→2 (too-few)"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			base := given
+			if tc.otp {
+				base = givenOTP
+			}
+			w := base(tc.m, host("N1"), asked(tc.open))
+			w.in.From = Want(named("web", "web:1"), w.dialect())
+			res := w.pass()
+			same(t, "commands", tc.want, lines(res.Commands))
+			if p := w.part(res, "site"); !p.Starting || p.Done() {
+				t.Errorf("%+v", p)
+			}
+		})
+	}
+}

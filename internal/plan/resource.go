@@ -134,6 +134,23 @@ func (j *job) collect() {
 			j.site(h).expect(e)
 		}
 	}
+	if j.From != nil {
+		j.renamed()
+	}
+}
+
+// renamed finds the starts of what the revision before called otherwise: they are under way, whatever their name is now.
+func (j *job) renamed() {
+	j.Ledger.Starts(j.App, func(e *ledger.Entry) {
+		h, t := j.State.Host(e.Host), e.Target
+		if h == nil || e.Component == j.r.Name || t.Kind != j.r.Kind || t.Link != j.r.LinkName || j.Wanted.Resource(e.Component) != nil {
+			return
+		}
+		if t.ID == j.key.ID && t.ID != "" || (t.ID == "" || j.key.ID == "") && lattice.SameRef(t.Ref, j.r.Ref) {
+			j.site(h).expect(e)
+			j.part.Starting = true
+		}
+	})
 }
 
 // occupy notes what runs on the site.
