@@ -269,7 +269,19 @@ func (e *Engine) decide(a *app) {
 		}
 	}
 	e.derive(a)
+	a.forgetLists()
 	e.refresh(a)
+}
+
+// forgetLists drops from the record what the wanted revision changes: from now on one host has the old list and another the new one, and a revision after
+// this one may want the old one again. What is on each host tells.
+func (a *app) forgetLists() {
+	if a.wanted == nil {
+		return
+	}
+	a.run.Lists = slices.DeleteFunc(slices.Clone(a.run.Lists), func(l AppliedList) bool {
+		return !slices.ContainsFunc(a.wanted.Resources, func(r plan.Resource) bool { return r.ID == l.ID && slices.Equal(r.Config, l.Names) })
+	})
 }
 
 // asked is what was asked last: by the wish, or, without one or after somebody else's change, by the model record.
@@ -384,7 +396,7 @@ func (a *app) remember(o *ledger.Outcome) {
 	}
 	switch c.Action {
 	case ledger.Scale:
-		if c.Target.ID != "" && c.To >= c.From && c.Component != "" {
+		if c.Target.ID != "" && c.To >= c.From && c.Component != "" && !o.Entry.Restored {
 			m := a.lists[c.Target.ID]
 			if m == nil {
 				m = map[lattice.HostID][]string{}
@@ -393,7 +405,7 @@ func (a *app) remember(o *ledger.Outcome) {
 			m[c.Host] = slices.Clone(c.Config)
 		}
 	case ledger.PutLink:
-		a.applyLink(c.Link)
+		a.applyLink(c.Link, c.Carries)
 		delete(a.missed, linkKey{c.Link.Slot(), c.Link.Target})
 	case ledger.DeleteLink:
 		a.run.Links = slices.DeleteFunc(slices.Clone(a.run.Links), func(l AppliedLink) bool { return l.Link.Slot() == c.Link.Slot() && l.Link.Target == c.Link.Target })
@@ -407,15 +419,8 @@ func (a *app) remember(o *ledger.Outcome) {
 	a.runDirty = true
 }
 
-func (a *app) applyLink(l lattice.Link) {
-	values := ""
-	if a.wanted != nil {
-		for i := range a.wanted.Links {
-			if w := &a.wanted.Links[i]; w.Want.Slot() == l.Slot() && w.Want.Target == l.Target {
-				values = w.Values
-			}
-		}
-	}
+// applyLink remembers a link that was put, and with what values: the wanted ones may have changed while it was under way.
+func (a *app) applyLink(l lattice.Link, values string) {
 	a.run.Links = slices.Clone(a.run.Links)
 	for i := range a.run.Links {
 		if a.run.Links[i].Link.Slot() == l.Slot() && a.run.Links[i].Link.Target == l.Target {

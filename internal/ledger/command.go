@@ -74,7 +74,8 @@ type Command struct {
 	AckEnds     bool   // a stop that goes on after its event, and may end what is started meanwhile: the acknowledgement ends it
 
 	// Links.
-	Link lattice.Link
+	Link    lattice.Link
+	Carries string // PutLink: hash of the config values that the link is put with, as they were when it was planned
 
 	// Configs.
 	ConfigName string

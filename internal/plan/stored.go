@@ -243,7 +243,7 @@ func (p *pass) linkConfigs(part *Part, l *Link, want lattice.Link) bool {
 }
 
 func (p *pass) sendLink(part *Part, l *Link, c ledger.Command) {
-	c.Component = l.Component
+	c.Component, c.Carries = l.Component, l.Values
 	if p.backingOff(part, l.Component, c) {
 		return
 	}
@@ -393,6 +393,10 @@ func (p *pass) unwantedConfigs() {
 }
 
 func (p *pass) configUsed(name string) bool {
+	if p.State.LinksAsked() == lattice.Never {
+		p.out.AskLinks = true // a link may name it
+		return true
+	}
 	if p.out.Leftover > 0 || p.starting() || p.linksUnsettled("") || p.Ledger.OpenOf(p.App) > 0 || len(p.out.Commands) > 0 {
 		return true
 	}
