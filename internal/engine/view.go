@@ -16,7 +16,6 @@ type View struct {
 	Hosts   []HostView // by id
 	Apps    []AppView  // by name
 	Links   []lattice.Link
-	Dead    int // hosts declared dead and not yet returned, as far as the applications' records name them
 }
 
 // HostView is one live host.
