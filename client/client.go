@@ -193,9 +193,13 @@ func request[R any](ctx context.Context, c *Client, m *nats.Msg) (R, error) {
 	var reply R
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
+	asked := time.Now()
 	answer, err := c.nc.RequestMsgWithContext(ctx, m)
 	if errors.Is(err, nats.ErrNoResponders) {
 		return reply, &Error{Op: m.Subject, Message: noServer(c), sentinel: ErrNoServer}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return reply, fmt.Errorf("asking %s: no answer within %s: %w", m.Subject, time.Since(asked).Round(time.Millisecond), err)
 	}
 	if err != nil {
 		return reply, fmt.Errorf("asking %s: %w", m.Subject, err)

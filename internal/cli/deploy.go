@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,6 +66,9 @@ func (d *deployment) run(ctx context.Context, args []string) error {
 	}
 	began := time.Now()
 	reply, err := d.client.Deploy(ctx, app, version)
+	if err != nil && version != "" && strings.Contains(err.Error(), "does not have a version") {
+		return WithNext(err, "wadm app history %s", app)
+	}
 	if err != nil {
 		return err
 	}
@@ -98,7 +102,7 @@ func (d *deployment) put(ctx context.Context) (app, version string, err error) {
 	}
 	reply, err := d.client.Put(ctx, d.src.Bytes, d.src.ContentType)
 	if errors.Is(err, client.ErrExists) {
-		return "", "", fmt.Errorf("%w\n  next: give the manifest another version, or add --replace", err)
+		return "", "", WithNext(err, "give the manifest another version, or add --replace")
 	}
 	if err != nil {
 		return "", "", d.refused(d.src, err)
@@ -145,5 +149,10 @@ func (d *deployment) follow(ctx context.Context, began time.Time, version string
 		return errors.Join(said(Code(err), err), d.result(object, nil))
 	}
 	have, want := m.progress()
-	return WithCode(Code(err), fmt.Errorf("%w\n  %d of %d are there; it goes on being tried.\n  next: wadm app status %s", err, have, want, d.manifest.Metadata.Name))
+	running := ""
+	if n := m.old(); n > 0 {
+		running = fmt.Sprintf(", %d of the image before go on running", n)
+	}
+	err = WithCode(Code(err), fmt.Errorf("%w\n  %d of %d are there%s; it goes on being tried", err, have, want, running))
+	return WithNext(err, "wadm app status %s", d.manifest.Metadata.Name)
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -45,6 +44,24 @@ func Usagef(format string, args ...any) error {
 	return WithCode(ExitUsage, fmt.Errorf(format, args...))
 }
 
+// nextError is an error with what can be done about it.
+type nextError struct {
+	err  error
+	next string
+}
+
+func (e *nextError) Error() string { return e.err.Error() + "\n  next: " + e.next }
+func (e *nextError) Unwrap() error { return e.err }
+
+// WithNext adds to an error what can be done about it: a line of its own for people, a member of its own for scripts. The exit code stays. A nil
+// error stays nil.
+func WithNext(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return &nextError{err: err, next: fmt.Sprintf(format, args...)}
+}
+
 // said marks an error whose text has been shown to the user in another form.
 func said(code int, err error) error { return &exitError{code: code, err: err, said: true} }
 
@@ -72,8 +89,12 @@ func Report(out, errOut io.Writer, asJSON bool, err error) int {
 	switch {
 	case err == nil || shown:
 	case asJSON:
-		body, _ := json.Marshal(map[string]any{"success": false, "error": err.Error()}) // a bool and a string always encode
-		fmt.Fprintf(out, "%s\n", body)
+		object := map[string]any{"success": false, "error": err.Error()}
+		var step *nextError
+		if errors.As(err, &step) {
+			object["error"], object["next"] = step.err.Error(), step.next
+		}
+		_ = printResult(out, true, object, nil) // a bool and strings always encode, and a reader that is gone needs nothing
 	default:
 		fmt.Fprintln(errOut, err)
 	}

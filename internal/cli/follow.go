@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,8 @@ const (
 	patience = 15 * time.Second
 	// lookEvery is how often the server is asked at most, beside the statuses that it tells by itself.
 	lookEvery = 100 * time.Millisecond
+	// answerWithin bounds one question: an answer that got lost must not use up the whole wait.
+	answerWithin = 5 * time.Second
 )
 
 // Moment is what a follower sees of an application.
@@ -49,6 +52,7 @@ type Follower struct {
 	cause    string // the last one seen since something got better
 	failing  time.Time
 	doubting time.Time // since when "deployed" is told and not seen
+	alone    time.Time // since when no server answers
 	best     int
 }
 
@@ -94,15 +98,23 @@ func (f *Follower) UntilGone(ctx context.Context) (Moment, error) {
 	})
 }
 
-func (f *Follower) anyLeft() bool {
-	for _, h := range f.hosts {
-		for _, r := range h.Runs {
+func (f *Follower) anyLeft() bool { return f.left() != "" }
+
+// left says what the hosts run of the application, "" if nothing.
+func (f *Follower) left() string {
+	counts := map[string]int{} // by host name
+	for i := range f.hosts {
+		for _, r := range f.hosts[i].Runs {
 			if r.App == f.Manifest.Metadata.Name {
-				return true
+				counts[hostName(&f.hosts[i])] += max(r.Count, 1)
 			}
 		}
 	}
-	return false
+	p := Part{Kind: "component"}
+	for _, host := range slices.Sorted(maps.Keys(counts)) {
+		p.Where = append(p.Where, Placed{Host: host, Count: counts[host]})
+	}
+	return places(&p)
 }
 
 // judge remembers why the application is not deployed. A retry in between makes it "reconciling" for a moment; only progress forgets.
@@ -158,13 +170,13 @@ func (f *Follower) until(ctx context.Context, done func(*Moment) (bool, error)) 
 	for {
 		asked := time.Now()
 		if now, err := f.see(ctx, events); err == nil {
-			m = now
+			m, f.alone = now, time.Time{}
 			ok, err := done(&m)
 			f.show(m)
 			if ok || err != nil {
 				return m, err
 			}
-		} else if ctx.Err() == nil && Code(err) != ExitTimeout {
+		} else if ctx.Err() == nil && !f.mayPass(err) {
 			return m, err
 		}
 		timer.Reset(max(f.Every, 5*time.Since(asked))) // a big lattice is not asked all the time
@@ -175,6 +187,17 @@ func (f *Follower) until(ctx context.Context, done func(*Moment) (bool, error)) 
 		case <-timer.C:
 		}
 	}
+}
+
+// mayPass tells whether a question that failed is asked again: servers are restarted, and answers get lost.
+func (f *Follower) mayPass(err error) bool {
+	if !errors.Is(err, client.ErrNoServer) {
+		return Code(err) == ExitTimeout
+	}
+	if f.alone.IsZero() {
+		f.alone = time.Now()
+	}
+	return time.Since(f.alone) < patience
 }
 
 // late is the error of a wait whose time is over.
@@ -194,6 +217,8 @@ func (f *Follower) late(ctx context.Context, last *Moment) error {
 
 // see asks the server once.
 func (f *Follower) see(ctx context.Context, events <-chan *nats.Msg) (Moment, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
 	s, err := f.Client.Status(ctx, f.Manifest.Metadata.Name)
 	if err != nil {
 		return Moment{}, err
@@ -288,7 +313,7 @@ func (f *Follower) show(m Moment) {
 	if f.Show == nil {
 		return
 	}
-	text := fmt.Sprint(m.View, m.Doing)
+	text := fmt.Sprint(m.View, m.Doing, f.left())
 	if text != f.last {
 		f.last = text
 		f.Show(m)

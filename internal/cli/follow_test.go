@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -16,12 +17,14 @@ import (
 
 // scripted is a server that tells what a test wants.
 type scripted struct {
-	nc *nats.Conn
+	nc  *nats.Conn
+	sub *nats.Subscription
 
 	mu     sync.Mutex
 	status wadmapi.Status
 	hosts  []wadmapi.Host
 	old    bool // knows no hosts
+	refuse func(body []byte) any
 }
 
 func (s *scripted) set(status wadmapi.Status, hosts ...wadmapi.Host) {
@@ -35,6 +38,8 @@ func (s *scripted) answer(m *nats.Msg) {
 	defer s.mu.Unlock()
 	var reply any
 	switch {
+	case s.refuse != nil:
+		reply = s.refuse(m.Data)
 	case m.Subject != wadmapi.HostListSubject("default"):
 		reply = wadmapi.StatusReply{Result: wadmapi.ResultOK, Status: &s.status}
 	case s.old:
@@ -49,16 +54,22 @@ func (s *scripted) answer(m *nats.Msg) {
 	_ = m.Respond(body)
 }
 
-func follow(t *testing.T) (*scripted, *Follower) {
+func (s *scripted) listen(t *testing.T) {
 	t.Helper()
-	srv := natstest.Start(t)
-	s := &scripted{nc: natstest.Connect(t, srv)}
-	if _, err := s.nc.Subscribe("wadm.api.>", s.answer); err != nil {
+	var err error
+	if s.sub, err = s.nc.Subscribe("wadm.api.>", s.answer); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.nc.Flush(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func follow(t *testing.T) (*scripted, *Follower) {
+	t.Helper()
+	srv := natstest.Start(t)
+	s := &scripted{nc: natstest.Connect(t, srv)}
+	s.listen(t)
 	nc := natstest.Connect(t, srv)
 	c, err := client.New(nc, "default")
 	if err != nil {
@@ -160,13 +171,45 @@ func TestWhatIsUnderWayIsTold(t *testing.T) {
 	}
 }
 
+func TestAServerThatIsRestartedIsWaitedFor(t *testing.T) {
+	s, f := follow(t)
+	s.set(status(wadmapi.StatusReconciling, ""), hostWith("host-a", component(helloRef, 2)))
+	shown := make(chan Moment, 1000)
+	f.Show = func(m Moment) { shown <- m }
+	done := make(chan error, 1)
+	go func() {
+		_, err := f.UntilDeployed(t.Context())
+		done <- err
+	}()
+	<-shown
+	if err := s.sub.Unsubscribe(); err != nil {
+		t.Fatal(err)
+	}
+	nobody := func() bool {
+		_, err := f.Client.Status(t.Context(), "hello")
+		return errors.Is(err, client.ErrNoServer)
+	}
+	for !nobody() { // until the server has taken it in
+		select {
+		case err := <-done:
+			t.Fatalf("it ends with %v", err)
+		default:
+		}
+	}
+	s.set(status(wadmapi.StatusDeployed, ""), hostWith("host-a", component(helloRef, 6), server()))
+	s.listen(t)
+	if err := <-done; err != nil {
+		t.Errorf("it ends with %v", err)
+	}
+}
+
 func TestUndeployedMeansThatNothingIsLeft(t *testing.T) {
 	s, f := follow(t)
 	s.set(status(wadmapi.StatusUndeployed, ""), hostWith("host-a", component(helloRef, 1)))
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if _, err := f.UntilGone(ctx); Code(err) != ExitTimeout {
-		t.Errorf("with an instance left it ends with %v", err)
+	if _, err := f.UntilGone(ctx); Code(err) != ExitTimeout || f.left() != "host-a 1" {
+		t.Errorf("with an instance left it ends with %v, and %q are left", err, f.left())
 	}
 	s.set(status(wadmapi.StatusUndeployed, ""), hostWith("host-a"))
 	if _, err := f.UntilGone(t.Context()); err != nil {

@@ -47,7 +47,7 @@ func (s *session) list(ctx context.Context, w watchFlag) error {
 
 func (s *session) listTable(w io.Writer, apps []wadmapi.ModelSummary) {
 	if len(apps) == 0 {
-		fmt.Fprintf(s.err, "no applications in lattice %s\n", s.Lattice)
+		fmt.Fprintf(s.err, "no applications in lattice %s\n  next: wadm app deploy my-app.yaml\n", s.Lattice)
 		return
 	}
 	rows := [][]string{{"NAME", "DEPLOYED", "LATEST", "STATUS", "MESSAGE"}}
@@ -58,7 +58,15 @@ func (s *session) listTable(w io.Writer, apps []wadmapi.ModelSummary) {
 		}
 		rows = append(rows, []string{a.Name, deployed, a.Version, string(a.DetailedStatus.Status.Type), a.DetailedStatus.Status.Message})
 	}
-	table(w, rows)
+	// A host's own words can be long, and a table that wraps is none. Whoever reads this by program gets all of it.
+	var b bytes.Buffer
+	table(&b, rows)
+	for _, line := range splitLines(b.String()) {
+		if s.columns > 0 {
+			line = clip(line, s.columns)
+		}
+		fmt.Fprintln(w, line)
+	}
 }
 
 func getCommand(s *Settings) *cobra.Command {

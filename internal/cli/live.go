@@ -25,13 +25,20 @@ type Progress struct {
 
 // NewProgress shows progress on w, redrawing if it is a terminal.
 func NewProgress(w io.Writer) *Progress {
-	p := &Progress{w: w, live: isTerminal(w), width: 80, before: map[string]string{}, firsts: true}
-	if f, ok := w.(interface{ Fd() uintptr }); ok && p.live {
-		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 20 {
-			p.width = columns
-		}
+	wide := columns(w)
+	return &Progress{w: w, live: wide > 0, width: wide, before: map[string]string{}, firsts: true}
+}
+
+// columns is how wide a screen is, 0 for what is none.
+func columns(w io.Writer) int {
+	f, ok := w.(interface{ Fd() uintptr })
+	if !ok || !isTerminal(w) {
+		return 0
 	}
-	return p
+	if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 20 {
+		return n
+	}
+	return 80
 }
 
 // Show shows one moment.
@@ -54,6 +61,20 @@ func (p *Progress) Show(m Moment) {
 		fmt.Fprintln(p.w, line)
 	}
 	p.firsts = false
+}
+
+// left shows what is still there of an application that is being taken away.
+func (p *Progress) left(app, left string) {
+	if left == "" {
+		return
+	}
+	line := app + " still runs: " + left
+	if p.live {
+		p.draw([]string{line})
+	} else if p.before[app] != line {
+		p.before[app] = line
+		fmt.Fprintln(p.w, line)
+	}
 }
 
 // Close takes the drawn lines away, so that the result stands alone.

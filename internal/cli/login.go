@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -123,19 +124,60 @@ func literal(text string, looks func(string) bool) (string, error) {
 	return strings.TrimSpace(string(content)), nil
 }
 
-// Dial opens a connection that a command uses and throws away: it tries once and does not reconnect. Errors stand for "unreachable".
-func (l *Login) Dial(timeout time.Duration) (*nats.Conn, error) {
+// Dial opens a connection that a command uses and throws away: it tries once and does not reconnect. What the server does not permit later on
+// is handed to refused. Errors stand for "unreachable", unless the server refuses the login.
+func (l *Login) Dial(timeout time.Duration, refused func(subject string)) (*nats.Conn, error) {
 	opts, err := l.Options()
 	if err != nil {
 		return nil, err
 	}
 	dialer := &rememberingDialer{Dialer: net.Dialer{Timeout: timeout}}
 	nc, err := nats.Connect(l.URL(), append(opts, nats.Name("wadm cli"), nats.Timeout(timeout), nats.NoReconnect(), nats.SetCustomDialer(dialer),
-		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))...) // a refused permission shows where the answer is missing
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if subject := refusedSubject(err); subject != "" {
+				refused(subject)
+			}
+		}))...)
+	if IsRefusedLogin(err) {
+		return nil, fmt.Errorf("connecting to NATS at %s: %w", l.Place(), err)
+	}
 	if err != nil {
 		return nil, WithCode(ExitUnreachable, fmt.Errorf("connecting to NATS at %s: %w", l.Place(), dialer.cause(err)))
 	}
 	return nc, nil
+}
+
+// LoginAdvice is what can be done about a refused login.
+const LoginAdvice = "check the credentials: --nats-creds-file, --nats-seed with --nats-jwt, or the user and password in --nats-server"
+
+// IsRefusedLogin tells whether the NATS server is there and does not let us in.
+func IsRefusedLogin(err error) bool {
+	for _, refusal := range []error{nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
+}
+
+var refusedPattern = regexp.MustCompile(`(?i)permissions violation for (publish|subscription) to "([^"]+)"`)
+
+// refusedSubject is the subject that the server does not permit and that a command cannot do without: one to ask on, or our inbox. What is only
+// listened to besides is left out, for without it a command knows less and works. Empty for other errors.
+func refusedSubject(err error) string {
+	if !errors.Is(err, nats.ErrPermissionViolation) {
+		return ""
+	}
+	m := refusedPattern.FindStringSubmatch(err.Error())
+	if m == nil || strings.EqualFold(m[1], "subscription") && !strings.HasPrefix(m[2], "_INBOX.") {
+		return ""
+	}
+	return m[2]
+}
+
+// notPermitted is the error for a subject that the server does not permit.
+func notPermitted(subject string) error {
+	return fmt.Errorf("the NATS server does not permit subject %q: allow it for the user that this command connects as", subject)
 }
 
 // rememberingDialer keeps the last error of the network: the NATS client hides it behind "no servers available".

@@ -22,13 +22,18 @@ func undeployCommand(s *Settings) *cobra.Command {
 		Use:   "undeploy NAME|FILE",
 		Short: "Stop what runs of an application, and keep its versions",
 		Args:  nameOrAll(&all, "all", 1),
-		RunE: s.run(func(ctx context.Context, s *session, args []string) error {
-			names, err := s.namesOf(ctx, args, all, func(wadmapi.ModelSummary) bool { return true })
-			if err != nil {
-				return err
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if w.wait && w.timeout <= 0 {
+				return Usagef("--timeout must be above 0")
 			}
-			return s.undeploy(ctx, names, w)
-		}),
+			return s.run(func(ctx context.Context, s *session, args []string) error {
+				names, err := s.namesOf(ctx, args, all, func(wadmapi.ModelSummary) bool { return true })
+				if err != nil {
+					return err
+				}
+				return s.undeploy(ctx, names, w)
+			})(cmd, args)
+		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "all applications of the lattice")
 	w.add(cmd, "nothing of it is left")
@@ -95,26 +100,34 @@ func (s *session) undeploy(ctx context.Context, targets []target, w waitFlags) e
 		}
 		names = append(names, t.app)
 	}
-	word := "is being undeployed"
-	if w.wait {
-		var err error
-		if err = s.untilGone(ctx, names, w.timeout, began); err != nil {
-			return err
-		}
-		word = "undeployed in " + roughly(time.Since(began))
-	}
 	if failed != nil && len(names) == 0 {
 		return failed
 	}
+	word := "is being undeployed"
+	if w.wait {
+		if err := s.untilGone(ctx, names, w.timeout, began); err != nil {
+			return errors.Join(err, failed)
+		}
+		word = "undeployed in " + roughly(time.Since(began))
+	}
 	object := map[string]any{"success": failed == nil, "results": "Undeployed application: " + strings.Join(names, ", "), "undeployed_application_names": names}
-	return errors.Join(failed, s.result(object, func(out io.Writer) {
+	return s.partly(failed, object, func(out io.Writer) {
 		for _, name := range names {
 			fmt.Fprintln(out, name, word)
 		}
 		if len(names) == 0 {
 			fmt.Fprintf(s.err, "no applications in lattice %s\n", s.Lattice)
 		}
-	}))
+	})
+}
+
+// partly prints what was done, and ends with what failed. For scripts both are one object.
+func (s *session) partly(failed error, object map[string]any, text func(io.Writer)) error {
+	if failed != nil && s.JSON {
+		object["error"] = failed.Error()
+		return errors.Join(said(Code(failed), failed), s.result(object, nil))
+	}
+	return errors.Join(failed, s.result(object, text))
 }
 
 // untilGone waits for all of them, within one time.
@@ -123,9 +136,19 @@ func (s *session) untilGone(ctx context.Context, names []string, timeout time.Du
 	defer cancel()
 	for _, name := range names {
 		m := &oam.Manifest{Metadata: oam.Metadata{Name: name}}
+		progress := NewProgress(s.err)
 		f := Follower{Conn: s.nc, Client: s.client, Manifest: m, Began: began}
-		if _, err := f.UntilGone(ctx); err != nil {
-			return fmt.Errorf("undeploying %s: %w", name, err)
+		if !s.JSON {
+			f.Show = func(Moment) { progress.left(name, f.left()) }
+		}
+		_, err := f.UntilGone(ctx)
+		progress.Close()
+		if err != nil {
+			text := fmt.Errorf("undeploying %s: %w", name, err)
+			if left := f.left(); left != "" {
+				text = fmt.Errorf("%w\n  still there: %s", text, left)
+			}
+			return WithNext(WithCode(Code(err), text), "wadm app status %s", name)
 		}
 	}
 	return nil
@@ -189,12 +212,12 @@ func (s *session) deleteAll(ctx context.Context, targets []target) error {
 	if failed != nil && len(gone) == 0 {
 		return failed
 	}
-	return errors.Join(failed, s.result(map[string]any{"success": failed == nil, "deleted_applications": gone}, func(w io.Writer) {
+	return s.partly(failed, map[string]any{"success": failed == nil, "deleted_applications": gone}, func(w io.Writer) {
 		for _, d := range gone {
 			fmt.Fprintf(w, "%s %s deleted\n", d.Name, d.Version)
 		}
 		if len(gone) == 0 {
 			fmt.Fprintf(s.err, "no undeployed applications in lattice %s\n", s.Lattice)
 		}
-	}))
+	})
 }

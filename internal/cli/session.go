@@ -125,18 +125,20 @@ type session struct {
 	nc     *nats.Conn
 	client *client.Client
 	out    io.Writer
-	err    io.Writer
+	// columns is how wide the screen is that out is, 0 if it is none.
+	columns int
+	err     io.Writer
 }
 
-// open connects. The caller closes the session.
-func (s *Settings) open(cmd *cobra.Command) (*session, error) {
+// open connects. The caller closes the session. refused hears of subjects that the server does not permit.
+func (s *Settings) open(cmd *cobra.Command, refused func(subject string)) (*session, error) {
 	if err := s.Resolve(cmd.Flags()); err != nil {
 		return nil, err
 	}
 	if s.note != "" {
 		fmt.Fprintln(cmd.ErrOrStderr(), s.note)
 	}
-	nc, err := s.Dial(min(s.Timeout, 5*time.Second))
+	nc, err := s.Dial(min(s.Timeout, 5*time.Second), refused)
 	if err != nil {
 		return nil, s.nextStep(err)
 	}
@@ -145,19 +147,22 @@ func (s *Settings) open(cmd *cobra.Command) (*session, error) {
 		nc.Close()
 		return nil, WithCode(ExitUsage, err)
 	}
-	return &session{Settings: s, nc: nc, client: c, out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}, nil
+	return &session{Settings: s, nc: nc, client: c, out: cmd.OutOrStdout(), columns: columns(cmd.OutOrStdout()), err: cmd.ErrOrStderr()}, nil
 }
 
 // nextStep adds to an address that nobody answers at what to do about it.
 func (s *Settings) nextStep(err error) error {
-	if Code(err) != ExitUnreachable {
+	switch {
+	case IsRefusedLogin(err):
+		return WithNext(err, "%s", LoginAdvice)
+	case Code(err) != ExitUnreachable:
 		return err
 	}
 	next := "start one with  wadm dev  or name one with --nats-server"
 	if s.note != "" {
 		next = "that wadm dev has ended without cleaning up: start another, or name a server with --nats-server"
 	}
-	return WithCode(ExitUnreachable, fmt.Errorf("%w\n  next: %s", err, next))
+	return WithNext(err, "%s", next)
 }
 
 func (s *session) close() { s.nc.Close() }
@@ -183,13 +188,36 @@ func printResult(w io.Writer, asJSON bool, object any, text func(w io.Writer)) e
 // run makes the RunE of a command that needs the server.
 func (s *Settings) run(do func(ctx context.Context, s *session, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		session, err := s.open(cmd)
+		ctx, cancel := context.WithCancelCause(cmd.Context())
+		defer cancel(nil)
+		session, err := s.open(cmd, func(subject string) { cancel(&refusal{subject}) })
 		if err != nil {
 			return err
 		}
 		defer session.close()
-		return do(cmd.Context(), session, args)
+		err = do(ctx, session, args)
+		var refused *refusal
+		if err != nil && errors.As(context.Cause(ctx), &refused) {
+			return notPermitted(refused.subject)
+		}
+		return advise(err, args)
 	}
+}
+
+// refusal ends a command: nobody will answer what the server has not taken.
+type refusal struct{ subject string }
+
+func (r *refusal) Error() string { return notPermitted(r.subject).Error() }
+
+// advise names the next step after a refusal of the server that has one.
+func advise(err error, args []string) error {
+	switch {
+	case !errors.Is(err, client.ErrNotFound):
+		return err
+	case strings.Contains(err.Error(), " with version "):
+		return WithNext(err, "wadm app history %s", args[0])
+	}
+	return WithNext(err, "wadm app list")
 }
 
 // isTerminal tells whether a stream is a screen that lines may be redrawn on.
@@ -200,7 +228,7 @@ func isTerminal(w any) bool {
 
 // Connect is for commands that speak to NATS themselves: settings resolved, connection open. The caller closes it.
 func (s *Settings) Connect(cmd *cobra.Command) (*nats.Conn, error) {
-	session, err := s.open(cmd)
+	session, err := s.open(cmd, func(subject string) { fmt.Fprintln(cmd.ErrOrStderr(), notPermitted(subject)) })
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -183,10 +184,44 @@ func TestDevFileIsRemovedOnlyByItsWriter(t *testing.T) {
 	}
 }
 
+func TestAnEarlierDevThatStillRunsIsFoundAgain(t *testing.T) {
+	alone(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close() //nolint:errcheck // nothing was written
+	name, err := DevFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	earlier := DevAddress{Server: "nats://" + listener.Addr().String(), Lattice: "default", PID: 1}
+	removeEarlier, err := WriteDevFile(earlier)
+	if err != nil {
+		t.Fatal(err)
+	}
+	remove, err := WriteDevFile(DevAddress{Server: "nats://127.0.0.1:2", PID: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remove(); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := readDevFile(name); err != nil || a != earlier {
+		t.Errorf("after the second has ended clients find %+v, %v", a, err)
+	}
+	if err := removeEarlier(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(name); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("after both have ended the file is still there: %v", err)
+	}
+}
+
 func TestNobodyThereIsToldInTheKnownWords(t *testing.T) {
 	alone(t)
 	l := Login{Server: "127.0.0.1:1"} // nobody can listen there without being root, and nobody does
-	_, err := l.Dial(5 * time.Second)
+	_, err := l.Dial(5*time.Second, nil)
 	if Code(err) != ExitUnreachable || !strings.Contains(err.Error(), "Connection refused (os error ") {
 		t.Errorf("the error is %v, code %d", err, Code(err))
 	}

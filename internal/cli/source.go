@@ -36,7 +36,8 @@ func loadSource(ctx context.Context, arg string, stdin io.Reader) (source, error
 	if arg == "-" {
 		return loadStdin(ctx, stdin)
 	}
-	if info, err := os.Stat(arg); err == nil && info.Mode().IsRegular() {
+	info, err := os.Stat(arg)
+	if err == nil && info.Mode().IsRegular() {
 		return loadFile(arg)
 	}
 	if u, err := url.Parse(arg); err == nil && u.Scheme != "" && u.Host != "" {
@@ -47,6 +48,9 @@ func loadSource(ctx context.Context, arg string, stdin io.Reader) (source, error
 	}
 	if wadmapi.ValidName(arg) == nil {
 		return source{App: arg, Shown: arg}, nil
+	}
+	if err == nil && looksLikeFile(arg) { // a directory, a socket
+		return source{}, Usagef("%q is no manifest file", arg)
 	}
 	if looksLikeFile(arg) {
 		return source{}, WithCode(ExitFailed, fmt.Errorf("manifest file %q does not exist", arg))
@@ -79,6 +83,9 @@ func loadFile(name string) (source, error) {
 	defer f.Close() //nolint:errcheck // it was only read
 	if s.Original, err = readBounded(f); err != nil {
 		return source{}, fmt.Errorf("reading %s: %w", name, err)
+	}
+	if len(bytes.TrimSpace(s.Original)) == 0 {
+		return source{}, fmt.Errorf("%s is empty: a manifest was expected", name)
 	}
 	dir, err := filepath.Abs(filepath.Dir(name))
 	if err == nil {
@@ -141,5 +148,11 @@ func loadURL(ctx context.Context, u *url.URL) (source, error) {
 	return source{Shown: u.Redacted(), Bytes: body, Original: body}, nil
 }
 
-// readBounded reads one byte more than a manifest may have, so that package oam sees that it is too large.
-func readBounded(r io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(r, oam.MaxSource+1)) }
+// readBounded reads no more than a manifest may have.
+func readBounded(r io.Reader) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, oam.MaxSource+1))
+	if err == nil && len(body) > oam.MaxSource {
+		err = fmt.Errorf("it is larger than %d bytes, which is the most for a manifest", oam.MaxSource)
+	}
+	return body, err
+}

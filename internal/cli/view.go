@@ -54,6 +54,15 @@ func (v *View) progress() (have, want int) {
 	return have, want
 }
 
+// old counts the instances of another image than the wanted one.
+func (v *View) old() int {
+	n := 0
+	for i := range v.Parts {
+		n += v.Parts[i].Old
+	}
+	return n
+}
+
 // look lays together what is wanted, what the server says of it, and what the hosts run. hosts may be nil: older servers do not tell.
 func look(m *oam.Manifest, s wadmapi.Status, hosts []wadmapi.Host) View {
 	names := hostNames(hosts)
