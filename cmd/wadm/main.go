@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,13 +21,17 @@ import (
 // version is replaced at build time: -ldflags "-X main.version=1.2.3".
 var version = "0.1.0"
 
+// secondSignalAfter is how long a signal that comes again counts as the first one.
+const secondSignalAfter = 500 * time.Millisecond
+
 func main() { os.Exit(run(os.Args[1:])) }
 
 // run is the program: arguments in, exit code out.
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	// A second signal ends the process at once. Not within the first moment: timeout(1) and process groups send the same one twice.
+	context.AfterFunc(ctx, func() { time.AfterFunc(secondSignalAfter, stop) })
 	root := rootCommand()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
@@ -50,11 +55,10 @@ func rootCommand() *cobra.Command {
 	root.Version = shownVersion()
 	root.SetVersionTemplate("wadm {{.Version}}\n")
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.Flags().BoolP("version", "V", false, "print the version")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return cli.Usagef("%w\n  next: %s --help", err, cmd.CommandPath())
+		return cli.WithNext(cli.Usagef("%w", err), "%s --help", cmd.CommandPath())
 	})
 	root.AddCommand(devCommand(), cli.App(), cli.Host(), simCommand())
 	strict(root)
@@ -66,26 +70,33 @@ func strict(cmd *cobra.Command) {
 	check := cmd.Args
 	cmd.Args = func(c *cobra.Command, args []string) error {
 		if c.HasSubCommands() && len(args) > 0 {
-			return cli.Usagef("unknown command %q for %q%s", args[0], c.CommandPath(), suggestions(c, args[0]))
+			return unknown(c, args[0])
 		}
 		if check == nil {
 			return nil
 		}
-		if err := check(c, args); err != nil {
+		err := check(c, args)
+		switch {
+		case err == nil:
+			return nil
+		case strings.HasPrefix(err.Error(), "unknown command"): // so the library calls an argument where there should be none
+			return cli.Usagef("%s takes no argument, and was given %q\n  usage: %s", c.CommandPath(), args[0], c.UseLine())
+		default:
 			return cli.Usagef("%w\n  usage: %s", err, c.UseLine())
 		}
-		return nil
 	}
 	for _, sub := range cmd.Commands() {
 		strict(sub)
 	}
 }
 
-func suggestions(cmd *cobra.Command, typed string) string {
-	cmd.SuggestionsMinimumDistance = 2
-	names := cmd.SuggestionsFor(typed)
-	if len(names) == 0 {
-		return fmt.Sprintf("\n  next: %s --help", cmd.CommandPath())
+// unknown is the error for a subcommand that does not exist, with the nearest one that does.
+func unknown(cmd *cobra.Command, typed string) error {
+	text := fmt.Sprintf("unknown command %q for %q", typed, cmd.CommandPath())
+	for cmd.SuggestionsMinimumDistance = 1; cmd.SuggestionsMinimumDistance <= 2; cmd.SuggestionsMinimumDistance++ {
+		if names := cmd.SuggestionsFor(typed); len(names) > 0 {
+			return cli.Usagef("%s; did you mean %q?", text, names[0])
+		}
 	}
-	return fmt.Sprintf("; did you mean %q?", names[0])
+	return cli.WithNext(cli.Usagef("%s", text), "%s --help", cmd.CommandPath())
 }

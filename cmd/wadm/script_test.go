@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the program as its users do. A script finds a NATS with JetStream at $NATS, one without at $NATS_PLAIN, one whose user may
-// not use JetStream at $NATS_POOR, and the examples in $EXAMPLES.
+// use neither JetStream nor the API at $NATS_POOR, the same with a wrong password at $NATS_WRONG, and the examples in $EXAMPLES.
 func TestScripts(t *testing.T) {
 	examples, err := filepath.Abs("../../examples")
 	if err != nil {
@@ -41,7 +41,9 @@ func TestScripts(t *testing.T) {
 			e.Setenv("NATS", natstest.Start(tb).ClientURL())
 			if strings.Contains(tb.Name(), "refused") {
 				e.Setenv("NATS_PLAIN", natstest.Start(tb, func(o *server.Options) { o.JetStream = false }).ClientURL())
-				e.Setenv("NATS_POOR", natstest.Start(tb, poor).ClientURL())
+				url := natstest.Start(tb, poor).ClientURL()
+				e.Setenv("NATS_POOR", url)
+				e.Setenv("NATS_WRONG", strings.Replace(url, "nats://", "nats://u:wrong@", 1))
 			}
 			return nil
 		},
@@ -51,10 +53,10 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// poor gives the one user a server on which JetStream runs and may not be used.
+// poor gives the one user a server on which neither JetStream nor the API may be used.
 func poor(o *server.Options) {
 	o.Users = []*server.User{{Username: "u", Password: "p", Permissions: &server.Permissions{
-		Publish: &server.SubjectPermission{Deny: []string{"$JS.API.>"}},
+		Publish: &server.SubjectPermission{Deny: []string{"$JS.API.>", "wadm.api.>"}},
 	}}}
 	o.NoAuthUser = "u"
 }

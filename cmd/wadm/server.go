@@ -214,7 +214,10 @@ func (f *serverFlags) serve(ctx context.Context, stderr io.Writer) error {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return nil // stopped while it started
 	case errors.Is(err, nats.ErrNoServers):
-		return cli.WithCode(cli.ExitUnreachable, fmt.Errorf("wadm cannot start: %w\n  next: start a NATS server with JetStream there, name another with --nats-server, or try  wadm dev", err))
+		err = cli.WithCode(cli.ExitUnreachable, fmt.Errorf("wadm cannot start: %w", err))
+		return cli.WithNext(err, "start a NATS server with JetStream there, name another with --nats-server, or try  wadm dev")
+	case cli.IsRefusedLogin(err):
+		return cli.WithNext(fmt.Errorf("wadm cannot start: %w", err), "%s", cli.LoginAdvice)
 	}
 	return fmt.Errorf("wadm cannot start: %w", err)
 }

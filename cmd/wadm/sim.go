@@ -120,8 +120,8 @@ func simVerbCommand(s *cli.Settings, verb, short string) *cobra.Command {
 			req := sim.ControlRequest{}
 			if factor != "" {
 				f, err := strconv.ParseFloat(factor, 64)
-				if err != nil || f <= 0 {
-					return cli.Usagef("--factor %s: it must be a number above 0", factor)
+				if err != nil || !(f > 0 && f <= maxFactor) { // NaN is neither
+					return cli.Usagef("--factor %s: it must be a number above 0, and at most %d", factor, maxFactor)
 				}
 				req.Factor = f
 			}
@@ -156,6 +156,9 @@ func simVerbCommand(s *cli.Settings, verb, short string) *cobra.Command {
 	return cmd
 }
 
+// maxFactor is how much slower a host can be made: enough to be silent for hours.
+const maxFactor = 1_000_000
+
 // othersWithin is how long an answer that found no such host waits for another set of hosts that may have it.
 const othersWithin = 300 * time.Millisecond
 
@@ -185,7 +188,7 @@ func control(ctx context.Context, nc *nats.Conn, subject string, req sim.Control
 		case err != nil && answered:
 			return reply, nil // what the first one said
 		case err != nil:
-			return reply, fmt.Errorf("asking the simulated hosts: %w", err)
+			return reply, fmt.Errorf("waiting up to %s for the simulated hosts to answer: %w", timeout, err)
 		}
 		if err := json.Unmarshal(m.Data, &reply); err != nil {
 			return reply, fmt.Errorf("reading the answer of the simulated hosts: %w", err)

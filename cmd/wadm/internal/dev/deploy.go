@@ -144,13 +144,9 @@ func (s *stack) head() {
 func (s *stack) hints(manifests []cli.Manifest) {
 	wadm := program()
 	app := manifests[0].Parsed.Metadata.Name
-	victim := ""
-	if n := s.o.Hosts.Count; n > 0 {
-		victim = s.o.Hosts.Prefix + letters(min(1, n-1))
-	}
 	rows := [][2]string{{"app status " + app, "what runs where, and why"}}
-	if victim != "" {
-		rows = append(rows, [2]string{"sim kill " + victim, "lose a host and watch it heal"})
+	if n := s.o.Hosts.Count; n > 1 { // from three on, another host is in the same zone
+		rows = append(rows, [2]string{"sim kill " + s.o.Hosts.Prefix + letters(min(2, n-1)), "lose a host and watch it heal"})
 	}
 	rows = append(rows, [2]string{"app deploy my-app.yaml", "your own"})
 	widest := 0

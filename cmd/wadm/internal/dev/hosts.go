@@ -22,7 +22,7 @@ type HostOptions struct {
 	Dialect string // v1 or otp
 	Lattice string
 	Labels  map[string]string // of all of them
-	Zones   bool              // label zone=a, zone=b, … too
+	Zones   bool              // label zone=a and zone=b too, in turn
 	Seed    uint64            // ids come from it
 }
 
@@ -62,7 +62,7 @@ func StartHosts(nc *nats.Conn, o HostOptions) (*sim.Hosts, error) {
 			labels = map[string]string{}
 		}
 		if o.Zones {
-			labels["zone"] = letter
+			labels["zone"] = zone(i)
 		}
 		labels["name"] = name
 		cluster.AddHost(sim.HostSpec{Name: name, Labels: labels})
@@ -73,6 +73,9 @@ func StartHosts(nc *nats.Conn, o HostOptions) (*sim.Hosts, error) {
 	}
 	return hosts, nil
 }
+
+// zone is the zone of a host. There are two, so that of three hosts one may go whose zone another one is in: what ran there can be healed.
+func zone(i int) string { return letters(i % 2) }
 
 // letters counts a, b, …, z, aa, ab, ….
 func letters(i int) string {

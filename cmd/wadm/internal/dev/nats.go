@@ -18,13 +18,20 @@ const readyWithin = 20 * time.Second
 // embedded is a NATS server in this process.
 type embedded struct {
 	*server.Server
-	taken bool   // the wanted port belonged to somebody else
-	temp  string // directory to remove at the end, "" = kept
+	taken bool     // the wanted port belonged to somebody else
+	temp  string   // directory to remove at the end, "" = kept
+	lock  *os.File // on the directory that is kept
 }
 
 // startNATS listens on the loopback alone. dir keeps what is stored; empty means a directory that goes with the process.
 func startNATS(port int, dir string) (*embedded, error) {
 	e := &embedded{}
+	if dir != "" {
+		var err error
+		if e.lock, err = lockDir(dir); err != nil {
+			return nil, err
+		}
+	}
 	if port == 0 {
 		port = server.RANDOM_PORT
 	} else if !free(port) {
@@ -57,7 +64,7 @@ func startNATS(port int, dir string) (*embedded, error) {
 	}
 	if !e.JetStreamEnabled() {
 		e.stop()
-		return nil, fmt.Errorf("starting JetStream in %s: is another wadm dev using that directory?", store)
+		return nil, fmt.Errorf("starting JetStream in %s: it gives no reason; is there room, and may this user write there?", store)
 	}
 	return e, nil
 }
@@ -76,7 +83,29 @@ func (e *embedded) stop() {
 	e.clean()
 }
 
+// errInUse is the error of a directory that somebody else has locked.
+var errInUse = errors.New("another wadm dev is using it")
+
+// lockDir takes a directory for this process alone: two NATS servers on the same files destroy them, and none of them notices.
+func lockDir(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the directory of --persist: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "wadm-dev.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("locking the directory of --persist: %w", err)
+	}
+	if err := lockFile(f); err != nil {
+		_ = f.Close() // nothing was written
+		return nil, fmt.Errorf("locking %s for --persist: %w", dir, err)
+	}
+	return f, nil
+}
+
 func (e *embedded) clean() {
+	if e.lock != nil {
+		_ = e.lock.Close() // and with it the lock goes
+	}
 	if e.temp == "" {
 		return
 	}
