@@ -12,7 +12,7 @@ const (
 	MaxSource   = 1 << 20 // bytes
 	MaxDepth    = 64      // levels
 	MaxExpanded = 10_000  // values that aliases stand for, all together
-	// maxDiagnostics bounds what one manifest can make us say.
+	// maxDiagnostics bounds what one manifest can make us say on each level.
 	maxDiagnostics = 100
 )
 
@@ -202,26 +202,32 @@ func inspectText(n *node, ds *sink) {
 	}
 }
 
-// sink collects diagnostics, up to a bound.
+// sink collects diagnostics, up to a bound for each level: warnings must neither hide errors nor become one.
 type sink struct {
 	list   Diagnostics
+	added  map[Level]int // also those that were swallowed
 	broken []string
 }
 
 // add appends one; full sinks swallow it and say so once.
 func (ds *sink) add(d Diagnostic) {
-	switch {
-	case len(ds.list) < maxDiagnostics:
+	if ds.added == nil {
+		ds.added = map[Level]int{}
+	}
+	ds.added[d.Level]++
+	switch n := ds.added[d.Level]; {
+	case n <= maxDiagnostics:
 		ds.list = append(ds.list, d)
-	case len(ds.list) == maxDiagnostics:
-		ds.list = append(ds.list, Diagnostic{
-			Level: Error, Message: "too much is wrong: the rest is not shown",
-			Path: d.Path, Line: d.Line, Col: d.Col, Width: 1,
-		})
+	case n == maxDiagnostics+1:
+		message := "too much is wrong: the rest is not shown"
+		if d.Level == Warning {
+			message = "more warnings than can be shown"
+		}
+		ds.list = append(ds.list, Diagnostic{Level: d.Level, Message: message, Path: d.Path, Line: d.Line, Col: d.Col, Width: 1})
 	}
 }
 
-func (ds *sink) full() bool { return len(ds.list) > maxDiagnostics }
+func (ds *sink) full(level Level) bool { return ds.added[level] > maxDiagnostics }
 
 // fail reports an error at a place and remembers the path as broken.
 func (ds *sink) fail(at place, path, message string) {

@@ -251,7 +251,7 @@ func (d *decoder) known(n *node, path string, strict bool, names ...string) {
 			continue
 		}
 		hint := ""
-		if !d.full() {
+		if !d.full(Error) && !d.full(Warning) {
 			hint = suggest(k.text, names)
 		}
 		where := in(path)

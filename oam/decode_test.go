@@ -274,7 +274,7 @@ func TestHostileSourcesAreRefusedQuickly(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			start := time.Now()
 			_, ds := Check([]byte(tc.src), tc.format)
-			if !ds.HasErrors() || len(ds) > 2*maxDiagnostics+2 {
+			if !ds.HasErrors() || len(ds) > 2*2*(maxDiagnostics+1) { // decoding and rules, errors and warnings
 				t.Fatalf("%d diagnostics", len(ds))
 			}
 			found := false
@@ -288,6 +288,22 @@ func TestHostileSourcesAreRefusedQuickly(t *testing.T) {
 				t.Errorf("took %v", took)
 			}
 		})
+	}
+}
+
+func TestManyWarningsStopNothingAndHideNoError(t *testing.T) {
+	const head = "apiVersion: a\nkind: b\nmetadata: {name: shop, annotations: {}}\nspec:\n  components:\n"
+	var components strings.Builder
+	for i := range 3 * maxDiagnostics {
+		fmt.Fprintf(&components, "    - {name: c%d, type: component, properties: {image: 'registry.example/c:1'}}\n", i) // never started
+	}
+	d, ds := Check([]byte(head+components.String()), FormatYAML)
+	if d == nil || ds.HasErrors() || len(ds) != maxDiagnostics+1 || ds[maxDiagnostics].Message != "more warnings than can be shown" {
+		t.Errorf("%d diagnostics, errors %v", len(ds), ds.Errors())
+	}
+	broken := "    - {name: last, type: component, properties: {image: a, application: {name: b, component: c}}}\n"
+	if _, ds = Check([]byte(head+components.String()+broken), FormatYAML); len(ds.Errors()) != 1 || !strings.Contains(ds.Errors()[0].Message, "both 'image' and 'application'") {
+		t.Errorf("behind many warnings the errors are %v", ds.Errors())
 	}
 }
 

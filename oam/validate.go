@@ -102,7 +102,7 @@ func (v *validator) compat(level Level, path, message string) {
 
 // cover marks the last diagnostic as said better by another one.
 func (v *validator) cover() {
-	if n := len(v.list); n > 0 && n <= maxDiagnostics {
+	if n := len(v.list); n > 0 && !v.full(Error) {
 		v.list[n-1].Covered = true
 	}
 }
@@ -221,7 +221,7 @@ func (v *validator) danglingLinks() {
 
 // noTarget says that a link leads nowhere, with the name that was meant.
 func (v *validator) noTarget(name, path, format string, fits func(*Component) bool) {
-	if v.full() {
+	if v.full(Error) {
 		return
 	}
 	if name == "" {

@@ -257,7 +257,7 @@ func (v *validator) uselessTrait(c *Component, t *Trait, path string) {
 			v.warn(path, "trait %s with the properties of a link does nothing", t.Type)
 		}
 	default:
-		if v.full() {
+		if v.full(Warning) {
 			return
 		}
 		d := v.d.place(path).diagnostic(Warning, path, fmt.Sprintf("trait of type %q is not known: it does nothing", clip(t.Type, 40)))
