@@ -41,6 +41,7 @@ type Entry struct {
 	SentAt   time.Duration // Never until it was sent
 	Deadline time.Duration // when it has failed without news; Never until it was sent
 	Acked    bool
+	Restored bool // of an earlier owner, who alone knew the annotations and the configs that it was sent with
 	crossed  bool // the host began anew between the sending and the acknowledgement
 	Done     int  // instances seen to start or stop since, where the host tells them one by one
 }
@@ -194,6 +195,7 @@ func (l *Ledger) Add(c Command) *Entry {
 // Restore enters an intent that an earlier owner saved: it may have been sent, nobody knows. It counts as sent at now.
 func (l *Ledger) Restore(c Command, now time.Duration) *Entry {
 	e := l.Add(c)
+	e.Restored = true
 	l.stamp(l.entries[e.ID], now)
 	return e
 }

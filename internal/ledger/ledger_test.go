@@ -145,7 +145,7 @@ func TestDeadlines(t *testing.T) {
 func TestARestoredIntentCountsAsSent(t *testing.T) {
 	l := New(Defaults())
 	e := l.Restore(scale(0, 2), 7*sec)
-	want := Entry{Command: scale(0, 2, func(c *Command) { c.ID = 1 }), SentAt: 7 * sec, Deadline: 7*sec + Defaults().ComponentStart}
+	want := Entry{Command: scale(0, 2, func(c *Command) { c.ID = 1 }), SentAt: 7 * sec, Deadline: 7*sec + Defaults().ComponentStart, Restored: true}
 	if diff := cmp.Diff(want, *e, whole); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
