@@ -65,6 +65,7 @@ type Engine struct {
 	proven    map[lattice.HostID]bool // silent hosts of run records that nobody answers for
 	doubts    map[lattice.Key]map[lattice.HostID]bool
 	echoes    map[place]echo
+	doubles   map[place]time.Duration // until when the second event of a start is expected
 	strangers map[lattice.HostID]stranger
 	asked     map[Question]QuestionID // outstanding, by what they are about (ID 0)
 	pending   map[QuestionID]Question
@@ -89,7 +90,7 @@ func New(cfg Config) *Engine {
 	e := &Engine{
 		cfg: cfg, state: lattice.New(), ledger: ledger.New(cfg.Settings.Ledger), apps: map[string]*app{},
 		pinged: lattice.Never, brake: lattice.Never, synced: lattice.Never,
-		proven: map[lattice.HostID]bool{}, doubts: map[lattice.Key]map[lattice.HostID]bool{}, echoes: map[place]echo{}, strangers: map[lattice.HostID]stranger{},
+		proven: map[lattice.HostID]bool{}, doubts: map[lattice.Key]map[lattice.HostID]bool{}, echoes: map[place]echo{}, strangers: map[lattice.HostID]stranger{}, doubles: map[place]time.Duration{},
 		asked: map[Question]QuestionID{}, pending: map[QuestionID]Question{}, again: map[Question]time.Duration{},
 		users: newIndex(), restless: map[ledger.Work]bool{}, saves: map[SaveID]string{},
 	}
@@ -202,8 +203,49 @@ func (e *Engine) observe(ev lattice.Event) {
 		e.tellLost(parting, "stopped", eff.Apps)
 	}
 	e.tellFound(&eff)
-	e.settled(e.ledger.Observe(ev, e.now))
+	if !e.doubled(ev) {
+		outs := e.ledger.Observe(ev, e.now)
+		e.awaitDouble(ev, outs)
+		e.settled(outs)
+	}
 	e.touched(eff)
+}
+
+// awaitDouble expects the second of the two equal events with which a 1.x host ends the start of a component.
+func (e *Engine) awaitDouble(ev lattice.Event, outs []ledger.Outcome) {
+	s, ok := ev.(lattice.Scaled)
+	if !ok {
+		return
+	}
+	for i := range outs {
+		if outs[i].Entry.Starting() && outs[i].Entry.From == 0 {
+			e.doubles[place{s.Host, s.Key.ID}] = e.now + e.cfg.Settings.Repeat
+		}
+	}
+}
+
+// doubled says that an event is such a second one: it settles nothing, least of all the next command for the component. Should it have been that one's own,
+// the inventory tells.
+func (e *Engine) doubled(ev lattice.Event) bool {
+	s, ok := ev.(lattice.Scaled)
+	if !ok || len(e.doubles) == 0 {
+		return false
+	}
+	at := place{s.Host, s.Key.ID}
+	until, ok := e.doubles[at]
+	if !ok || s.Count == 0 {
+		return false
+	}
+	delete(e.doubles, at)
+	if e.now > until {
+		return false
+	}
+	for _, en := range e.ledger.OpenOn(s.Host) {
+		if en.Target.ID == s.Key.ID {
+			e.ask(Question{Topic: AskInventory, Host: s.Host})
+		}
+	}
+	return true
 }
 
 // echo is what a host says of an update in place beside its result: one count of the new image and then a count of 0, though the component runs on.
