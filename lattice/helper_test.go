@@ -199,17 +199,17 @@ func recount(s *State) string {
 	size := 0
 	for _, n := range s.notes.entries {
 		name := string(s.scratch.nameOf(n.notes))
-		gotNotes[name] = n.uses
+		gotNotes[name] = int(n.uses)
 		size += len(name)
 		for k, v := range n.notes {
 			for _, text := range []string{k, v} {
-				if n.held && text != "" {
+				if n.held && text != "" && len(text) <= shortText {
 					texts[text]++
 				}
 			}
 		}
 		for _, g := range n.alone {
-			if len(g) != 1 || !maps.Equal(g[0].Annotations, n.notes) || len(g[0].Instances) > 0 {
+			if !maps.Equal(g.Annotations, n.notes) || len(g.Instances) > 0 {
 				wrong = append(wrong, fmt.Sprintf("a shared group of %v is %v", n.notes, g))
 			}
 		}

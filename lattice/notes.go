@@ -10,14 +10,17 @@ import (
 // noted is one set of annotations that instances bear, kept once however many bear it.
 type noted struct {
 	notes Annotations
-	bytes int // of its name
-	uses  int
-	held  bool // its texts are counted in the pool of texts
+	bytes int32 // of its name
+	uses  int32
+	held  bool // its short texts are counted in the pool of texts
 
 	// Items of one group without instance ids, as 1.x hosts have, share the group too: nothing in it is ever modified. One for each count, and
 	// not many: a hostile host may report as many counts as it likes.
-	alone [][]Group
+	alone []Group
 }
+
+// shortText is the length up to which a text of an annotation is likely to be another one's too. Names are, and most values; hashes are not.
+const shortText = 40
 
 const maxAlone = 16
 
@@ -47,7 +50,7 @@ func (s *State) takeNotes(notes Annotations) (*noted, bool) {
 		if s.notes.bytes+size > maxNotesBytes {
 			return nil, false
 		}
-		n = &noted{bytes: size}
+		n = &noted{bytes: int32(size)}
 		n.notes, n.held = s.keepNotes(notes)
 		s.notes.entries[hash] = n
 		s.notes.bytes += size
@@ -69,7 +72,7 @@ func (s *State) giveNotes(notes Annotations) {
 		return
 	}
 	delete(s.notes.entries, hash)
-	s.notes.bytes -= n.bytes
+	s.notes.bytes -= int(n.bytes)
 	if n.held {
 		s.giveTexts(n.notes)
 	}
@@ -80,11 +83,14 @@ func (s *State) keepNotes(notes Annotations) (kept Annotations, held bool) {
 	kept = make(Annotations, len(notes))
 	// order: a copy
 	for k, v := range notes {
-		key, ok1 := s.takeText(k)
-		value, ok2 := s.takeText(v)
+		key, ok1 := s.takeShort(k)
+		value, ok2 := s.takeShort(v)
 		if !ok1 || !ok2 {
 			if ok1 {
-				s.giveText(k)
+				s.giveShort(k)
+			}
+			if ok2 {
+				s.giveShort(v)
 			}
 			s.giveTexts(kept)
 			return keep(notes), false
@@ -97,23 +103,38 @@ func (s *State) keepNotes(notes Annotations) (kept Annotations, held bool) {
 func (s *State) giveTexts(notes Annotations) {
 	// order: each text by itself
 	for k, v := range notes {
-		s.giveText(k)
-		s.giveText(v)
+		s.giveShort(k)
+		s.giveShort(v)
+	}
+}
+
+func (s *State) takeShort(text string) (string, bool) {
+	if len(text) > shortText {
+		return strings.Clone(text), true
+	}
+	return s.takeText(text)
+}
+
+func (s *State) giveShort(text string) {
+	if len(text) <= shortText {
+		s.giveText(text)
 	}
 }
 
 // group is the shared list of one group with the count.
 func (n *noted) group(count int) []Group {
-	for _, g := range n.alone {
-		if g[0].Count == count {
-			return g
+	for i := range n.alone {
+		if n.alone[i].Count == count {
+			return n.alone[i : i+1 : i+1]
 		}
 	}
-	g := []Group{{Annotations: n.notes, Count: count}}
-	if len(n.alone) < maxAlone {
-		n.alone = append(n.alone, g)
+	if len(n.alone) >= maxAlone {
+		return []Group{{Annotations: n.notes, Count: count}}
 	}
-	return g
+	// A list of its own, so that those handed out stay what they are.
+	n.alone = append(slices.Clip(n.alone), Group{Annotations: n.notes, Count: count})
+	i := len(n.alone) - 1
+	return n.alone[i : i+1 : i+1]
 }
 
 func (b noteBook) clone() noteBook {
@@ -121,7 +142,6 @@ func (b noteBook) clone() noteBook {
 	// order: each set by itself
 	for hash, n := range c.entries {
 		own := *n
-		own.alone = slices.Clip(own.alone)
 		c.entries[hash] = &own
 	}
 	return c
