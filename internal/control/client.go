@@ -147,19 +147,19 @@ func (c *Client) Send(commands []ledger.Command, check func(*ledger.Command) boo
 	return len(sent)
 }
 
-// Queue takes commands to be sent by the next Flush or Send that the windows permit. What has no words in the hosts' dialect is answered at
+// Queue takes over commands to be sent by the next Flush or Send that the windows permit. What has no words in the hosts' dialect is answered at
 // once as refused, so that back-off sees it.
 func (c *Client) Queue(commands []ledger.Command) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range commands {
-		cmd := commands[i]
+		cmd := &commands[i]
 		voice, known := c.speaks.to(cmd.Host)
 		if !known {
 			c.answer(cmd.ID, ledger.Refused, "no host of this lattice has been heard yet, so its dialect is not known")
 			continue
 		}
-		msg, err := voice.Command(&cmd)
+		msg, err := voice.Command(cmd)
 		if err != nil {
 			c.answer(cmd.ID, ledger.Refused, err.Error())
 			continue
@@ -185,7 +185,7 @@ func (c *Client) flush(check func(*ledger.Command) bool) (sent []*item) {
 			c.arm()
 			return sent
 		}
-		if !check(&it.cmd) {
+		if !check(it.cmd) {
 			c.finish(it, ledger.Dropped, "it no longer made sense at the moment of sending")
 			continue
 		}
@@ -202,7 +202,7 @@ func (c *Client) flush(check func(*ledger.Command) bool) (sent []*item) {
 
 func (c *Client) log(sent []*item) {
 	for _, it := range sent {
-		cmd := &it.cmd
+		cmd := it.cmd
 		c.cfg.Log.Info("command sent", "lattice", c.cfg.Lattice, "id", uint64(cmd.ID), "app", cmd.App, "component", cmd.Component,
 			"host", string(cmd.Host), "action", cmd.Action.String(), "reason", string(cmd.Reason), "subject", it.msg.Subject)
 	}

@@ -10,7 +10,7 @@ import (
 
 // item is one command from Queue until its answer.
 type item struct {
-	cmd     ledger.Command
+	cmd     *ledger.Command
 	msg     tongue.Message
 	dialect lattice.Dialect
 	seq     uint64 // order of queueing

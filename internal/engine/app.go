@@ -380,12 +380,19 @@ func (e *Engine) nudged(name string) {
 	if a == nil || !a.active() {
 		return
 	}
-	e.ledger.ForgiveAll(name)
-	a.dirt.all = true
+	if e.ledger.Blames(name) || !e.actedJustNow(a) {
+		e.ledger.ForgiveAll(name)
+		a.dirt.all = true
+	}
 	if e.connected {
 		e.ask(Question{Topic: AskHosts})
 		e.resync()
 	}
+}
+
+// actedJustNow says that the push is most likely the event of the very wish that was acted on, which comes right behind it.
+func (e *Engine) actedJustNow(a *app) bool {
+	return a.began > 0 && e.now < a.began+e.cfg.Settings.Repeat/5
 }
 
 // remember keeps what a settled command teaches about config lists and links.

@@ -58,6 +58,9 @@ func (l *Ledger) Forgive(app string, c Cause) {
 	}
 }
 
+// Blames says that something of the application failed and has not worked since.
+func (l *Ledger) Blames(app string) bool { return len(l.backoff[app]) > 0 }
+
 // ForgiveAll drops it for a whole application: the user wants it tried now.
 func (l *Ledger) ForgiveAll(app string) { delete(l.backoff, app) }
 

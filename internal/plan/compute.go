@@ -124,10 +124,24 @@ func (p *pass) wake(at time.Duration) {
 
 func (p *pass) send(part *Part, c ledger.Command) {
 	c.App, c.Revision, c.Epoch = p.App, p.revision(), p.Epoch
+	if p.out.Commands == nil {
+		p.out.Commands = make([]ledger.Command, 0, p.likely())
+	}
 	p.out.Commands = append(p.out.Commands, c)
 	if part != nil {
 		part.Sent++
 	}
+}
+
+// likely is how many commands a pass that has one may have: a first deploy has one for each instance.
+func (p *pass) likely() int {
+	n := 0
+	if p.Wanted != nil && p.Scope.All {
+		for i := range p.Wanted.Resources {
+			n += min(p.Wanted.Resources[i].Instances, len(p.State.Hosts()))
+		}
+	}
+	return min(max(n, 4), 1024)
 }
 
 func (p *pass) revision() string {
