@@ -40,7 +40,8 @@ type app struct {
 	leftover int
 	owed     int
 	lent     int // configs that others use: they outlast an undeploy
-	dirt     dirt
+	look     *attention
+	dirt     dirt // written through mark
 	wakeAt   time.Duration
 	hostless bool // its status says that there is no host
 	told     *wadmapi.Status
@@ -75,9 +76,9 @@ func (d *dirt) any() bool {
 	return d.all || d.leftovers || d.links || d.configs || len(d.components) > 0
 }
 
-func newApp(name string) *app {
+func newApp(name string, look *attention) *app {
 	return &app{
-		name: name, parts: map[plan.PartID]plan.Part{}, wakeAt: lattice.Never, retryAt: lattice.Never, overdue: lattice.Never, listedAt: lattice.Never,
+		name: name, look: look, parts: map[plan.PartID]plan.Part{}, wakeAt: lattice.Never, retryAt: lattice.Never, overdue: lattice.Never, listedAt: lattice.Never,
 		lists: map[string]map[lattice.HostID][]string{}, missed: map[linkKey]int{},
 	}
 }
@@ -85,7 +86,7 @@ func newApp(name string) *app {
 func (e *Engine) app(name string) *app {
 	a := e.apps[name]
 	if a == nil {
-		a = newApp(name)
+		a = newApp(name, e.look)
 		e.apps[name] = a
 	}
 	return a
@@ -97,7 +98,7 @@ func (a *app) active() bool { return a.wanted != nil || a.run.Deleting }
 // wake has the whole application looked at again at that time, or earlier.
 func (a *app) wake(at time.Duration) {
 	if a.wakeAt == lattice.Never || at < a.wakeAt {
-		a.wakeAt = at
+		a.sleep(at)
 	}
 }
 
@@ -109,17 +110,19 @@ func (a *app) pause(at time.Duration) {
 
 func (a *app) component(name string) {
 	if name == "" {
-		a.dirt.leftovers = true
+		a.mark().leftovers = true
 		return
 	}
-	if a.dirt.components == nil {
-		a.dirt.components = map[string]bool{}
+	d := a.mark()
+	if d.components == nil {
+		d.components = map[string]bool{}
 	}
-	a.dirt.components[name] = true
+	d.components[name] = true
 }
 
 func (a *app) configMoved(name string) {
-	a.dirt.configs, a.dirt.links = true, true
+	d := a.mark()
+	d.configs, d.links = true, true
 	if a.wanted == nil {
 		return
 	}
@@ -335,7 +338,7 @@ func (e *Engine) derive(a *app) {
 	e.users.drop(a)
 	e.returned()
 	a.wanted, a.from = nil, nil
-	a.dirt.all = true
+	a.mark().all = true
 	e.restlessDrop(a)
 	clear(a.parts)
 	if a.manifest != nil {
@@ -356,7 +359,7 @@ func (e *Engine) derive(a *app) {
 func (e *Engine) returned() {
 	// order: marks only.
 	for name := range e.users.removing {
-		e.apps[name].dirt.configs = true
+		e.apps[name].mark().configs = true
 	}
 }
 
@@ -382,7 +385,7 @@ func (e *Engine) nudged(name string) {
 	}
 	if e.ledger.Blames(name) || !e.actedJustNow(a) {
 		e.ledger.ForgiveAll(name)
-		a.dirt.all = true
+		a.mark().all = true
 	}
 	if e.connected {
 		e.ask(Question{Topic: AskHosts})

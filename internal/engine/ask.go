@@ -127,25 +127,20 @@ func (e *Engine) heard(id lattice.HostID) {
 	}
 	if _, waited := e.watch.unheard[id]; waited {
 		delete(e.watch.unheard, id)
-		e.allDirty() // one answer for each host that appears
-		return
+		e.unsettled() // what waited for it, and every host that appears answers once
 	}
 	for i := range h.Items() {
 		e.keyTouched(id, h.Items()[i].Key)
 	}
 	// order: marks only.
 	for name := range e.users.removing {
-		e.apps[name].dirt.leftovers = true // an undeploy waits for hosts to say that they run nothing of it
+		e.apps[name].mark().leftovers = true // an undeploy waits for hosts to say that they run nothing of it
 	}
 	// order: marks only.
 	for w := range e.restless {
 		if a := e.apps[w.App]; a != nil {
 			a.component(w.Component)
 		}
-	}
-	// order: marks only.
-	for name := range e.users.removing {
-		e.apps[name].dirt.leftovers = true // an inventory without its things is what it waits for
 	}
 }
 

@@ -71,8 +71,11 @@ type Engine struct {
 	pending   map[QuestionID]Question
 	again     map[Question]time.Duration // failed questions, and when to repeat them
 	users     index
+	look      *attention
 	restless  map[ledger.Work]bool // parts that are not as wanted: a new host may help them
 
+	spoken   lattice.Dialect // by the hosts, when they changed last
+	mixed    bool
 	stirred  bool          // something of this step may matter to a plan
 	nextWake time.Duration // of the last full step
 
@@ -92,7 +95,7 @@ func New(cfg Config) *Engine {
 		pinged: lattice.Never, brake: lattice.Never, synced: lattice.Never,
 		proven: map[lattice.HostID]bool{}, doubts: map[lattice.Key]map[lattice.HostID]bool{}, echoes: map[place]echo{}, strangers: map[lattice.HostID]stranger{}, doubles: map[place]time.Duration{},
 		asked: map[Question]QuestionID{}, pending: map[QuestionID]Question{}, again: map[Question]time.Duration{},
-		users: newIndex(), restless: map[ledger.Work]bool{}, saves: map[SaveID]string{},
+		users: newIndex(), look: newAttention(), restless: map[ledger.Work]bool{}, saves: map[SaveID]string{},
 	}
 	e.state.SetDefaultPeriod(cfg.Settings.Period)
 	return e
@@ -309,6 +312,11 @@ func (e *Engine) touched(eff lattice.Effect) {
 	for _, k := range eff.Keys {
 		e.keyTouched(eff.Host, k)
 	}
+	for _, owner := range eff.Apps {
+		if a := e.apps[owner]; a != nil {
+			a.mark().leftovers = true
+		}
+	}
 	if eff.Appeared || eff.Restarted {
 		e.appeared(eff.Host)
 	}
@@ -352,14 +360,10 @@ func (e *Engine) keyTouched(host lattice.HostID, k lattice.Key) {
 		if it := h.Item(k); it != nil {
 			for _, owner := range it.Owners() {
 				if a := e.apps[owner]; a != nil {
-					a.dirt.leftovers = true
+					a.mark().leftovers = true
 				}
 			}
 		}
-	}
-	// order: marks only.
-	for name := range e.users.removing {
-		e.apps[name].dirt.leftovers = true
 	}
 }
 
@@ -380,11 +384,15 @@ func (e *Engine) hostsMoved(host lattice.HostID) {
 			e.keyTouched(host, h.Items()[i].Key)
 		}
 	}
-	// order: marks only.
-	for _, a := range e.apps {
-		if a.wanted == nil && a.active() || a.hostless || e.dialectMoved(a) {
-			a.dirt.all = true
+	for _, names := range []map[string]bool{e.users.removing, e.look.hostless} {
+		// order: marks only.
+		for name := range names {
+			e.apps[name].mark().all = true
 		}
+	}
+	if d, mixed := e.dialect(); d != e.spoken || mixed != e.mixed {
+		e.spoken, e.mixed = d, mixed
+		e.allDirty()
 	}
 }
 
@@ -392,7 +400,7 @@ func (e *Engine) linksMoved() {
 	// order: marks only.
 	for _, a := range e.apps {
 		if a.active() {
-			a.dirt.links = true
+			a.mark().links = true
 		}
 	}
 }
@@ -409,7 +417,8 @@ func (e *Engine) refLearned(ref string) {
 		a := e.apps[w.App]
 		e.users.resolve(a, e.state)
 		a.component(w.Component)
-		a.dirt.links, a.dirt.leftovers = true, true
+		d := a.mark()
+		d.links, d.leftovers = true, true
 	}
 }
 
@@ -463,9 +472,9 @@ func (e *Engine) settled(outs []ledger.Outcome) {
 		case o.Entry.Action == ledger.PutConfig || o.Entry.Action == ledger.DeleteConfig:
 			a.configMoved(o.Entry.ConfigName)
 		case o.Entry.Action == ledger.PutLink || o.Entry.Action == ledger.DeleteLink:
-			a.dirt.links = true
+			a.mark().links = true
 		case a.wanted != nil && a.wanted.Resource(o.Entry.Component) == nil:
-			a.dirt.all = true // another component may have waited for it under another name
+			a.mark().all = true // another component may have waited for it under another name
 		default:
 			a.component(o.Entry.Component)
 		}
@@ -474,7 +483,8 @@ func (e *Engine) settled(outs []ledger.Outcome) {
 			e.keyTouched(o.Entry.Host, lattice.Key{Kind: t.Kind, ID: t.ID, Link: t.Link}) // others may have waited for it
 		}
 		if e.ledger.OpenOf(a.name) == 0 {
-			a.dirt.leftovers, a.dirt.configs = true, true
+			d := a.mark()
+			d.leftovers, d.configs = true, true
 		}
 		if o.Verdict == ledger.Failed {
 			e.notice("command_failed", &o.Entry.Command, o.Message)
@@ -509,9 +519,11 @@ func (e *Engine) MaySend(c *ledger.Command, now time.Duration) bool {
 func (e *Engine) dirty() []string {
 	var names []string
 	// order: sorted below.
-	for name, a := range e.apps {
-		if a.dirt.any() {
+	for name := range e.look.dirty {
+		if e.apps[name].dirt.any() {
 			names = append(names, name)
+		} else {
+			delete(e.look.dirty, name)
 		}
 	}
 	slices.Sort(names)
@@ -521,7 +533,23 @@ func (e *Engine) dirty() []string {
 func (e *Engine) allDirty() {
 	// order: marks only.
 	for _, a := range e.apps {
-		a.dirt.all = true
+		a.mark().all = true
+	}
+}
+
+// unsettled marks what is not as wanted, and what waits for hosts.
+func (e *Engine) unsettled() {
+	// order: marks only.
+	for w := range e.restless {
+		if a := e.apps[w.App]; a != nil {
+			a.component(w.Component)
+		}
+	}
+	for _, names := range []map[string]bool{e.users.removing, e.look.hostless} {
+		// order: marks only.
+		for name := range names {
+			e.apps[name].mark().all = true
+		}
 	}
 }
 

@@ -134,12 +134,7 @@ func (e *Engine) unanswered(id lattice.HostID, nobodyListens bool) {
 // provenDead notes that a host of a run record is nowhere.
 func (e *Engine) provenDead(id lattice.HostID) {
 	e.proven[id] = true
-	// order: marks only.
-	for _, a := range e.apps {
-		if a.active() {
-			a.dirt.all = true
-		}
-	}
+	e.unsettled()
 }
 
 // lostHost books the loss of a host, and brakes when too many go at once: then it is more likely that we are the ones who are cut off.
@@ -187,14 +182,14 @@ func (e *Engine) elapse() {
 			return e.now
 		})
 	}
-	// order: marks only.
-	for _, a := range e.apps {
+	due := e.look.due(e.now)
+	for _, a := range due {
 		if a.wakeAt != lattice.Never && e.now >= a.wakeAt {
 			a.wakeAt = lattice.Never
-			a.dirt.all = true
+			a.mark().all = true
 		}
 	}
-	e.retrySaves()
+	e.retrySaves(due)
 }
 
 // expired takes the commands of which nothing was heard until their deadline. The word of their effect may have been lost, so the host is asked before an
@@ -263,11 +258,7 @@ func (e *Engine) wake() time.Duration {
 	if !e.connected {
 		return next // the rest waits until we are
 	}
-	// order: a minimum does not depend on it.
-	for _, a := range e.apps {
-		at(a.wakeAt)
-		at(a.retryAt)
-	}
+	at(e.look.next())
 	if !e.closed {
 		at(e.pinged + e.cfg.Settings.Window)
 	}

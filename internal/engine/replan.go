@@ -101,7 +101,7 @@ func (e *Engine) pass(a *app) bool {
 		e.derive(a)
 	}
 	if len(e.state.Hosts()) == 0 {
-		a.hostless = true
+		a.seesHosts(false)
 		a.dirt = dirt{}
 		if a.run.Deleting && e.closed {
 			a.leftover = 0
@@ -111,9 +111,9 @@ func (e *Engine) pass(a *app) bool {
 		e.tell(a)
 		return false
 	}
-	a.hostless = false
+	a.seesHosts(true)
 	if a.leftover+a.owed+a.lent > 0 || a.before != nil || a.run.Deleting {
-		a.dirt.leftovers = true // what waits for the rest to settle is looked at with it
+		a.mark().leftovers = true // what waits for the rest to settle is looked at with it
 	}
 	in := plan.Input{
 		View: e.view(a), Wanted: a.wanted, From: a.from, App: a.name, Version: a.run.Version, Epoch: e.cfg.Epoch,
@@ -133,7 +133,7 @@ func (e *Engine) pass(a *app) bool {
 	busy := a.starting()
 	e.accept(a, &res, scope)
 	if busy && !a.starting() {
-		a.dirt.leftovers = true // they waited for it
+		a.mark().leftovers = true // they waited for it
 	}
 	e.conclude(a)
 	e.syncRun(a)
@@ -189,7 +189,7 @@ func (e *Engine) accept(a *app, res *plan.Result, scope plan.Scope) {
 		delete(e.users.removing, a.name)
 	}
 	if scope.All || a.wakeAt == lattice.Never || res.Wake != lattice.Never && res.Wake < a.wakeAt {
-		a.wakeAt = res.Wake // a pass over a part knows nothing of what the other parts wait for
+		a.sleep(res.Wake) // a pass over a part knows nothing of what the other parts wait for
 	}
 	e.enter(a, res.Commands)
 	for _, h := range res.Inventory {

@@ -149,7 +149,7 @@ func (e *Engine) saved(in Saved) {
 		e.lost = true
 	case in.Err != "":
 		a.runDirty, a.mustSave = true, true
-		a.retryAt = e.now + time.Second
+		a.retry(e.now + time.Second)
 	default:
 		a.revise, a.stored = in.Revision, a.written
 		e.syncRun(a)
@@ -157,9 +157,9 @@ func (e *Engine) saved(in Saved) {
 }
 
 // retrySaves tries again what the store refused.
-func (e *Engine) retrySaves() {
-	for _, name := range e.names() {
-		if a := e.apps[name]; a.retryAt != lattice.Never && e.now >= a.retryAt && a.saving == 0 {
+func (e *Engine) retrySaves(due []*app) {
+	for _, a := range due {
+		if a.retryAt != lattice.Never && e.now >= a.retryAt && a.saving == 0 {
 			e.save(a)
 		}
 	}

@@ -182,7 +182,7 @@ func (e *Engine) neighbours(a *app) {
 		for _, w := range e.users.keys[k] {
 			if w.App != a.name {
 				e.apps[w.App].component(w.Component)
-				e.apps[w.App].dirt.links = true
+				e.apps[w.App].mark().links = true
 			}
 		}
 	}
@@ -195,7 +195,7 @@ func (e *Engine) neighbours(a *app) {
 	}
 	for _, slot := range e.users.fills[a.name] {
 		for _, other := range e.users.slots[slot] {
-			e.apps[other].dirt.links = true
+			e.apps[other].mark().links = true
 		}
 	}
 }
