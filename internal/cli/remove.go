@@ -139,7 +139,11 @@ func (s *session) untilGone(ctx context.Context, names []string, timeout time.Du
 		progress := NewProgress(s.err)
 		f := Follower{Conn: s.nc, Client: s.client, Manifest: m, Began: began}
 		if !s.JSON {
-			f.Show = func(Moment) { progress.left(name, f.left()) }
+			f.Show = func(m Moment) {
+				if m.Elapsed > plainAfter { // most are gone by then
+					progress.left(name, f.left())
+				}
+			}
 		}
 		_, err := f.UntilGone(ctx)
 		progress.Close()

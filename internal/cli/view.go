@@ -250,7 +250,8 @@ func hostName(h *wadmapi.Host) string {
 func hostNames(hosts []wadmapi.Host) *strings.Replacer {
 	var pairs []string
 	for i := range hosts {
-		pairs = append(pairs, hosts[i].ID, hostName(&hosts[i]))
+		name := hostName(&hosts[i])
+		pairs = append(pairs, "on host "+hosts[i].ID, "on "+name, hosts[i].ID, name) // a name says by itself what it is
 	}
 	return strings.NewReplacer(pairs...)
 }
