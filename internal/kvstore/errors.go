@@ -107,6 +107,14 @@ func (s *Store) call(ctx context.Context, doing, part string, do func(context.Co
 	return fmt.Errorf("%s: %w", doing, explain(err, s.opts.Domain))
 }
 
+// subjects are those on which JetStream is asked.
+func subjects(domain string) string {
+	if domain != "" {
+		return "$JS." + domain + ".API.>"
+	}
+	return "$JS.API.>"
+}
+
 // explain adds what whoever runs the server can do about it.
 func explain(err error, domain string) error {
 	var api *jetstream.APIError
@@ -116,11 +124,11 @@ func explain(err error, domain string) error {
 	case errors.Is(err, jetstream.ErrKeyRevisionMismatch), errors.Is(err, jetstream.ErrKeyExists):
 		return store.ErrConflict
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
-		return fmt.Errorf("JetStream is not enabled for this account of the NATS server: enable it there, or use another user: %w", err)
+		return fmt.Errorf("JetStream is not enabled for this account of the NATS server: enable it there, or use another user (nobody answers on %s): %w", subjects(domain), err)
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled) && domain != "":
-		return fmt.Errorf("nobody serves the JetStream domain %q: check its name and the leaf connection: %w", domain, err)
+		return fmt.Errorf("nobody serves the JetStream domain %q: check its name and the leaf connection (nobody answers on %s): %w", domain, subjects(domain), err)
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled):
-		return fmt.Errorf("JetStream is not enabled on the NATS server: start it with -js, or with jetstream{} in its file: %w", err)
+		return fmt.Errorf("JetStream is not enabled on the NATS server: start it with -js, or with jetstream{} in its file (nobody answers on %s): %w", subjects(domain), err)
 	case errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum), errors.Is(err, nats.ErrMaxPayload):
 		return fmt.Errorf("%w: %w", store.ErrTooLarge, err)
 	case errors.As(err, &api) && api.ErrorCode == 10077:

@@ -358,8 +358,8 @@ func TestJetStreamThatIsNotThereIsSaidInOneSentence(t *testing.T) {
 		opts Options
 		want string
 	}{
-		{"switched off", off, Options{}, `opening bucket "wadm_manifests": JetStream is not enabled on the NATS server: start it with -js`},
-		{"another domain", func(*server.Options) {}, Options{Domain: "edge"}, `opening bucket "wadm_manifests": nobody serves the JetStream domain "edge"`},
+		{"switched off", off, Options{}, `opening bucket "wadm_manifests": JetStream is not enabled on the NATS server: start it with -js, or with jetstream{} in its file (nobody answers on $JS.API.>)`},
+		{"another domain", func(*server.Options) {}, Options{Domain: "edge"}, `opening bucket "wadm_manifests": nobody serves the JetStream domain "edge": check its name and the leaf connection (nobody answers on $JS.edge.API.>)`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
