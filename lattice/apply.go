@@ -1,6 +1,7 @@
 package lattice
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -156,10 +157,15 @@ func (s *State) describe(h *Host, name, version string, eff *Effect) {
 	}
 }
 
-// hearUptime believes that the host began anew when its uptime fell by more than the second by which two counts may differ.
+// hearUptime believes that the host began anew when its uptime fell by more than the second by which two counts may differ, and to what it can
+// have been up since it was heard before. A message that has waited somewhere tells an older uptime, and is no new life.
 // Asked is the earliest time at which the host may have said it.
 func (s *State) hearUptime(h *Host, uptime uint64, asked, now time.Duration, eff *Effect) {
-	if h.uptimeAt != Never && h.Uptime > 1 && uptime < h.Uptime-1 {
+	fell := h.uptimeAt != Never && h.Uptime > 1 && uptime < h.Uptime-1
+	if fell && (uptime > math.MaxInt32 || time.Duration(uptime)*time.Second > now-h.uptimeAt+stale) {
+		return
+	}
+	if fell {
 		s.again(h, now, eff)
 		h.InventoryAsked, h.Doubtful = Never, true
 		h.doubtAt, h.floor = asked, asked

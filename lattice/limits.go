@@ -35,6 +35,8 @@ const (
 	// What a host published before it stopped may come after its word that it did: a 0.58 host that is told to end says
 	// host_stopped first and then lists what stopped with it. For so long only a beginning brings the host back.
 	linger = 3 * time.Second
+	// So late a message may be handled after one that was sent later.
+	stale = 5 * time.Second
 	// An answer is never later than this.
 	answerAge = 5 * time.Minute
 )

@@ -176,6 +176,10 @@ func (e *Engine) connect() {
 	clear(e.doubts)
 	e.losses, e.brake = nil, lattice.Never
 	e.pinged = e.now
+	// order: each application by itself.
+	for _, a := range e.apps {
+		a.fresh = a.fresh && (a.revise == 0 || a.mustSave || a.saving != 0) // what was acted on runs somewhere, most likely
+	}
 	e.ask(Question{Topic: AskHosts})
 	for _, h := range e.state.Hosts() {
 		e.ask(Question{Topic: AskInventory, Host: h.ID})

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"container/heap"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/wadm-go/wadm/internal/ledger"
@@ -181,6 +183,7 @@ func (e *Engine) elapse() {
 			}
 			return e.now
 		})
+		e.prune()
 	}
 	due := e.look.due(e.now)
 	for _, a := range due {
@@ -190,6 +193,29 @@ func (e *Engine) elapse() {
 		}
 	}
 	e.retrySaves(due)
+}
+
+// prune forgets what nothing can come of any more, so that hosts that come and go under new ids leave nothing behind.
+func (e *Engine) prune() {
+	gone := func(id lattice.HostID) bool { return e.state.Host(id) == nil && !e.state.Dead(id) }
+	maps.DeleteFunc(e.echoes, func(_ place, x echo) bool { return e.now > x.until })
+	maps.DeleteFunc(e.doubles, func(_ place, until time.Duration) bool { return e.now > until })
+	maps.DeleteFunc(e.strangers, func(id lattice.HostID, _ stranger) bool { return gone(id) })
+	maps.DeleteFunc(e.watch.unheard, func(id lattice.HostID, _ time.Duration) bool { return gone(id) })
+	e.losses = slices.DeleteFunc(e.losses, func(at time.Duration) bool { return e.now-at >= e.cfg.Settings.BrakeWithin })
+	e.ledger.Prune(gone, e.now)
+	named := map[lattice.HostID]bool{}
+	// order: each application by itself.
+	for _, a := range e.apps {
+		for _, id := range a.run.Hosts {
+			named[lattice.HostID(id)] = true
+		}
+		// order: each component by itself.
+		for _, hosts := range a.lists {
+			maps.DeleteFunc(hosts, func(id lattice.HostID, _ []string) bool { return gone(id) })
+		}
+	}
+	maps.DeleteFunc(e.proven, func(id lattice.HostID, _ bool) bool { return !named[id] })
 }
 
 // expired takes the commands of which nothing was heard until their deadline. The word of their effect may have been lost, so the host is asked before an

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"maps"
 	"time"
 
 	"github.com/wadm-go/wadm/lattice"
@@ -11,6 +12,9 @@ type timestamp = time.Duration
 
 // lateAfter is when a beat of a host whose period is not known yet counts as missed: one and a half of the usual period.
 const lateAfter = 45 * time.Second
+
+// forgetAfter is when a host that was not heard any more is forgotten, should there be too many.
+const forgetAfter = 10 * time.Minute
 
 // beat is the last decoded heartbeat of a host.
 type beat struct {
@@ -24,8 +28,9 @@ type beat struct {
 // beats remembers the last heartbeat of each host, so that the next one is recognised without decoding it. A forgotten beat costs one
 // decoding; a beat believed wrongly would hide a change for ever, so every doubt forgets.
 type beats struct {
-	max int
-	of  map[lattice.HostID]*beat
+	max     int
+	of      map[lattice.HostID]*beat
+	expired timestamp // when room was last made
 }
 
 func newBeats(limit int) beats { return beats{max: limit, of: make(map[lattice.HostID]*beat)} }
@@ -54,6 +59,9 @@ func (b *beats) remember(host lattice.HostID, hash [16]byte, d lattice.Dialect, 
 	last := b.of[host]
 	if last == nil {
 		if len(b.of) >= b.max {
+			b.expire(now)
+		}
+		if len(b.of) >= b.max {
 			return // hosts above the bound are decoded each time
 		}
 		last = &beat{}
@@ -62,6 +70,15 @@ func (b *beats) remember(host lattice.HostID, hash [16]byte, d lattice.Dialect, 
 		last.period = now - last.at
 	}
 	last.hash, last.dialect, last.clean, last.at = hash, d, true, now
+}
+
+// expire makes room: hosts that were killed never say that they are gone. It looks at all of them, at most once a minute.
+func (b *beats) expire(now timestamp) {
+	if now-b.expired < time.Minute && b.expired > 0 {
+		return
+	}
+	b.expired = now
+	maps.DeleteFunc(b.of, func(_ lattice.HostID, last *beat) bool { return now-last.at > forgetAfter })
 }
 
 func (b *beats) touch(host lattice.HostID) {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"hash/fnv"
+	"maps"
 	"strconv"
 	"time"
 
@@ -63,6 +64,17 @@ func (l *Ledger) Blames(app string) bool { return len(l.backoff[app]) > 0 }
 
 // ForgiveAll drops it for a whole application: the user wants it tried now.
 func (l *Ledger) ForgiveAll(app string) { delete(l.backoff, app) }
+
+// Prune drops what is remembered of hosts that are gone for good, once it may be tried again there.
+func (l *Ledger) Prune(gone func(lattice.HostID) bool, now time.Duration) {
+	// order: each application by itself.
+	for app, causes := range l.backoff {
+		maps.DeleteFunc(causes, func(c Cause, b Backoff) bool { return c.Host != "" && now >= b.Until && gone(c.Host) })
+		if len(causes) == 0 {
+			delete(l.backoff, app)
+		}
+	}
+}
 
 func (l *Ledger) blame(app string, c Cause, why string, now time.Duration) Backoff {
 	m := l.backoff[app]
