@@ -24,6 +24,9 @@ var encodeOptions = json.JoinOptions(
 // order real programs send them, maps sorted. It fails only on strings that are
 // no UTF-8.
 func Encode(body any) ([]byte, error) {
+	if s, ok := body.(V1Scale); ok {
+		return appendScale(make([]byte, 0, 512), &s)
+	}
 	out, err := json.Marshal(body, encodeOptions)
 	if err != nil {
 		return nil, fmt.Errorf("encoding %T: %w", body, err)
