@@ -323,10 +323,13 @@ func (a *app) overtaken() bool {
 	return !a.agrees() || a.run.Acted == a.modelID()
 }
 
-// askedManifest is the manifest of what was asked last. The model record usually holds the same one decoded already.
+// askedManifest is the manifest of what was asked last.
 func (a *app) askedManifest() *oam.Manifest {
 	if a.wish.ID == "" || a.other {
 		return a.model.Manifest
+	}
+	if a.wish.Read != nil {
+		return a.wish.Read
 	}
 	return parse(a.wish.Manifest)
 }

@@ -168,6 +168,9 @@ type Wish struct {
 	Manifest  json.RawMessage `json:"manifest,omitempty"` // canonical, of the version to deploy, or the last one for undeploy and delete
 	BasedOn   uint64          `json:"based_on"`           // revision of the model record that the API read
 	At        string          `json:"at,omitempty"`       // RFC 3339, for people
+
+	// Read is Manifest, decoded by whoever hands the wish over; nil: nobody has. It is never changed.
+	Read *oam.Manifest `json:"-"`
 }
 
 // Run is what an owner must remember about an application. It is written by the owner alone (key run.{lattice}.{name}).

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"runtime/debug"
@@ -25,6 +26,7 @@ type loader struct {
 
 	mu   sync.Mutex
 	open int // snapshots that have not ended
+	read manifests
 }
 
 func newLoader(o *owner) *loader { return &loader{o: o, open: 2} }
@@ -121,9 +123,13 @@ func (l *loader) ended() {
 }
 
 func (l *loader) wish(c store.Change[engine.Wish]) {
-	if !c.Gone {
-		l.o.inbox.put(engine.WishSeen{Wish: c.Record})
+	if c.Gone {
+		return
 	}
+	if c.Record.Operation == engine.Deploy {
+		c.Record.Read, _ = l.decode(c.Record.Manifest) // one that cannot be read is the engine's to judge
+	}
+	l.o.inbox.put(engine.WishSeen{Wish: c.Record})
 }
 
 // model hands over what is deployed. A record that cannot be read is not handed over: it proves nothing, least of all an undeploy.
@@ -141,6 +147,9 @@ func (l *loader) model(c store.Change[store.Model]) {
 		seen.Manifest = l.manifest(c.Name, c.Record)
 	}
 	l.o.inbox.put(seen)
+	if n := len(c.Record.Versions); n > 0 && l.loaded() {
+		_, _ = l.decode(c.Record.Versions[n-1].Manifest) // it may be deployed next, and somebody waits then; the error comes again
+	}
 }
 
 // manifest reads the deployed version, nil if it cannot be read; the engine leaves what runs as it is then.
@@ -150,11 +159,60 @@ func (l *loader) manifest(app string, m store.Model) *oam.Manifest {
 		l.o.log.Warn("the deployed version is not among those stored", "app", app, "version", m.Deployed)
 		return nil
 	}
-	manifest, err := readManifest(m.Versions[at].Manifest)
+	manifest, err := l.decode(m.Versions[at].Manifest)
 	if err != nil {
 		l.o.log.Warn("the deployed manifest cannot be read", "app", app, "version", m.Deployed, "error", err)
 	}
 	return manifest
+}
+
+// loaded says that all that was stored at the begin has been handed over.
+func (l *loader) loaded() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open == 0
+}
+
+// decode reads a manifest, or returns what came of the same bytes before: a deploy shows them twice, in the wish and in the model.
+func (l *loader) decode(raw json.RawMessage) (*oam.Manifest, error) {
+	key := sha256.Sum256(raw)
+	l.mu.Lock()
+	known := l.read.of[key]
+	l.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
+	m, err := readManifest(raw)
+	if err == nil {
+		l.mu.Lock()
+		l.read.keep(key, m)
+		l.mu.Unlock()
+	}
+	return m, err
+}
+
+// manifests are those that were decoded last. Nobody changes one.
+type manifests struct {
+	of   map[[sha256.Size]byte]*oam.Manifest
+	keys [][sha256.Size]byte // by age
+}
+
+// keptManifests is how many: those that are being put and deployed now, not all that there are.
+const keptManifests = 32
+
+func (m *manifests) keep(key [sha256.Size]byte, one *oam.Manifest) {
+	if m.of == nil {
+		m.of = make(map[[sha256.Size]byte]*oam.Manifest)
+	}
+	if m.of[key] != nil {
+		return
+	}
+	if len(m.keys) >= keptManifests {
+		delete(m.of, m.keys[0])
+		m.keys = append(m.keys[:0], m.keys[1:]...)
+	}
+	m.of[key] = one
+	m.keys = append(m.keys, key)
 }
 
 func readManifest(raw json.RawMessage) (*oam.Manifest, error) {
