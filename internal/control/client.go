@@ -21,7 +21,7 @@ type Config struct {
 	Prefix  string               // of the control subjects, "" = the hosts' default
 	Dialect lattice.Dialect      // Auto: found out from what the hosts say
 	Now     func() time.Duration // monotonic time of the process
-	Log     *slog.Logger
+	Log     *slog.Logger // says by itself which lattice it is about
 
 	PerHost     int           // unanswered commands per host [64]
 	PerLattice  int           // unanswered commands in all [4096]
@@ -106,7 +106,7 @@ func New(nc *nats.Conn, cfg Config, sink func(engine.Input)) (*Client, error) {
 func (c *Client) receive(m *nats.Msg) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.cfg.Log.Error("an answer of a host could not be handled", "lattice", c.cfg.Lattice, "bytes", len(m.Data), "panic", fmt.Sprint(p))
+			c.cfg.Log.Error("an answer of a host could not be handled", "bytes", len(m.Data), "panic", fmt.Sprint(p))
 		}
 	}()
 	c.Receive(m.Subject, m.Data, len(m.Data) == 0 && m.Header.Get("Status") == "503")
@@ -203,7 +203,7 @@ func (c *Client) flush(check func(*ledger.Command) bool) (sent []*item) {
 func (c *Client) log(sent []*item) {
 	for _, it := range sent {
 		cmd := it.cmd
-		c.cfg.Log.Info("command sent", "lattice", c.cfg.Lattice, "id", uint64(cmd.ID), "app", cmd.App, "component", cmd.Component,
+		c.cfg.Log.Info("command sent", "id", uint64(cmd.ID), "app", cmd.App, "component", cmd.Component,
 			"host", string(cmd.Host), "action", cmd.Action.String(), "reason", string(cmd.Reason), "subject", it.msg.Subject)
 	}
 }

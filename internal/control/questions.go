@@ -85,7 +85,7 @@ func (c *Client) hearAnswer(number uint64, r *request, data []byte, noResponders
 	}
 	event, err := read(r, data)
 	if err != nil {
-		c.cfg.Log.Warn("a host did not answer a question", "lattice", c.cfg.Lattice, "question", q.Topic.String(),
+		c.cfg.Log.Warn("a host did not answer a question", "question", q.Topic.String(),
 			"host", string(q.Host), "name", q.Name, "error", err)
 		c.stats.Broken++
 		c.fail(number, q, tongue.Words(err))
