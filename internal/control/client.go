@@ -21,7 +21,7 @@ type Config struct {
 	Prefix  string               // of the control subjects, "" = the hosts' default
 	Dialect lattice.Dialect      // Auto: found out from what the hosts say
 	Now     func() time.Duration // monotonic time of the process
-	Log     *slog.Logger // says by itself which lattice it is about
+	Log     *slog.Logger         // says by itself which lattice it is about
 
 	PerHost     int           // unanswered commands per host [64]
 	PerLattice  int           // unanswered commands in all [4096]

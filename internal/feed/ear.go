@@ -48,7 +48,7 @@ func (e *ear) hear(subject string, data []byte) {
 	f.mu.Unlock()
 
 	if powerOfTen(n) {
-		f.cfg.Log.Warn("a host event was left out", "lattice", f.cfg.Lattice, "subject", subject, "bytes", len(data),
+		f.cfg.Log.Warn("a host event was left out", "subject", subject, "bytes", len(data),
 			"event", heard.Name, "error", err, "count", n)
 	}
 	if waiting {

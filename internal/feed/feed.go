@@ -171,7 +171,7 @@ func (f *Feed) Lost(why string) {
 	f.lost()
 	f.mu.Unlock()
 	if first {
-		f.cfg.Log.Warn("host events were lost, asking all hosts again", "lattice", f.cfg.Lattice, "reason", why)
+		f.cfg.Log.Warn("host events were lost, asking all hosts again", "reason", why)
 	}
 	f.signal()
 }
