@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -159,6 +160,9 @@ func (o *owner) gather(ins []engine.Input) []engine.Input {
 func (o *owner) carryOut(out engine.Output) {
 	for _, save := range out.Save {
 		o.saver.put(save)
+	}
+	if len(out.Save) > 0 {
+		runtime.Gosched() // commands wait for what is saved: it goes out before this goroutine tells what it has to tell
 	}
 	if len(out.Ask) > 0 {
 		o.control.Ask(out.Ask)
