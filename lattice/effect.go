@@ -19,6 +19,7 @@ type Effect struct {
 	Restarted  bool     // begun anew under a known id: what was known to run there has been dropped
 	Doubtful   bool     // this event cast doubt: the host's inventory must be asked for before an absence there is believed
 	Links      bool     // links came, went or changed, or are known for the first time in this time of listening
+	Source     string   // of the one link that did, "" if several may have
 	Keys       []Key    // keys whose instances changed (count, reference, annotations, health), sorted
 	Apps       []string // apps whose instances changed, by annotation, sorted
 	Config     string   // config whose state changed or became unknown

@@ -153,6 +153,7 @@ func (s *State) linkSet(given Link, now time.Duration, eff *Effect) {
 		l.count++
 	}
 	l.of[link.Source] = all
+	eff.Source = link.Source
 	l.changed(eff)
 }
 
@@ -183,6 +184,7 @@ func (s *State) linkDeleted(slot Slot, target string, now time.Duration, eff *Ef
 		} else {
 			l.of[slot.Source] = slices.Delete(slices.Clone(all), i, i+1)
 		}
+		eff.Source = slot.Source
 		l.changed(eff)
 		return
 	}

@@ -22,16 +22,16 @@ func TestLinks(t *testing.T) {
 	)
 	changed := kv
 	changed.SourceConfig = []string{"b", "a"}
-	links := Effect{Changed: true, Links: true}
+	links, ofWeb := Effect{Changed: true, Links: true}, Effect{Changed: true, Links: true, Source: "web"}
 	check(t, []foldCase{
-		{"a put link is there", []step{{sec, LinkSet{kv}}}, kvLine, links},
+		{"a put link is there", []step{{sec, LinkSet{kv}}}, kvLine, ofWeb},
 		{"a link put again as it was is no change, whatever the order of its interfaces", []step{{sec, LinkSet{kv}}, {2 * sec, LinkSet{Link{Source: "web", Target: "kv", Name: "default", Namespace: "wasi", Package: "keyvalue", Interfaces: []string{"atomics", "store"}}}}},
 			kvLine, Effect{}},
 		{"a put of the same slot and target replaces", []step{{sec, LinkSet{kv}}, {2 * sec, LinkSet{changed}}},
-			"link web -> kv default wasi:keyvalue/atomics,store config [b a] []\n", links},
-		{"two targets share a slot", []step{{sec, LinkSet{kv}}, {2 * sec, LinkSet{other}}}, kvLine + otherLine, links},
-		{"a delete with a target takes that one", []step{{sec, LinkSet{kv}}, {2 * sec, LinkSet{other}}, {3 * sec, LinkDeleted{kv.Slot(), "kv2"}}}, kvLine, links},
-		{"a delete without a target takes the first of the slot", []step{{sec, LinkSet{other}}, {2 * sec, LinkSet{kv}}, {3 * sec, LinkDeleted{kv.Slot(), ""}}}, kvLine, links},
+			"link web -> kv default wasi:keyvalue/atomics,store config [b a] []\n", ofWeb},
+		{"two targets share a slot", []step{{sec, LinkSet{kv}}, {2 * sec, LinkSet{other}}}, kvLine + otherLine, ofWeb},
+		{"a delete with a target takes that one", []step{{sec, LinkSet{kv}}, {2 * sec, LinkSet{other}}, {3 * sec, LinkDeleted{kv.Slot(), "kv2"}}}, kvLine, ofWeb},
+		{"a delete without a target takes the first of the slot", []step{{sec, LinkSet{other}}, {2 * sec, LinkSet{kv}}, {3 * sec, LinkDeleted{kv.Slot(), ""}}}, kvLine, ofWeb},
 		{"a delete of what is not there changes nothing", []step{{sec, LinkSet{kv}}, {3 * sec, LinkDeleted{kv.Slot(), "kv9"}}}, kvLine, Effect{}},
 		{"a full list replaces", []step{{sec, LinkSet{kv}}, {3 * sec, Links{Asked: 2 * sec, Links: []Link{out}}}}, outLine, links},
 		{"an event newer than the question wins in its slot only", []step{{sec, LinkSet{out}}, {3 * sec, LinkSet{kv}}, {4 * sec, Links{Asked: 2 * sec, Links: []Link{other}}}}, kvLine, links},

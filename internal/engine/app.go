@@ -460,6 +460,7 @@ func (e *Engine) linksMissing(about func(lattice.Link) bool, times int) {
 				delete(a.missed, k)
 			} else {
 				a.missed[k] += times
+				a.mark().links = true
 			}
 		}
 	}

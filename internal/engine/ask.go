@@ -107,13 +107,37 @@ func (e *Engine) learn(in Learned) {
 		} else if len(e.state.Hosts()) > 0 {
 			e.repeat(q)
 		}
-		e.linksMoved()
+		if e.trouble(q, in.Err) {
+			e.linksMoved("")
+		}
 	case AskConfig:
 		if in.Err != "" && len(e.state.Hosts()) > 0 {
 			e.repeat(q)
 		}
+		e.trouble(q, in.Err)
 		e.configMoved(q.Name)
 	}
+}
+
+// trouble notes why something cannot be read, "" when it can, and says whether that is news.
+func (e *Engine) trouble(q Question, why string) bool {
+	if e.troubles[q] == why {
+		return false
+	}
+	if why == "" {
+		delete(e.troubles, q)
+	} else {
+		e.troubles[q] = why
+	}
+	return true
+}
+
+// unread is why a config, or with "" the links, cannot be read.
+func (e *Engine) unread(config string) string {
+	if config == "" {
+		return e.troubles[Question{Topic: AskLinks}]
+	}
+	return e.troubles[Question{Topic: AskConfig, Name: config}]
 }
 
 // heard marks who waits for the host's inventory: stops need fresh news, undeploys a confirmation.

@@ -70,6 +70,7 @@ type Engine struct {
 	asked     map[Question]QuestionID // outstanding, by what they are about (ID 0)
 	pending   map[QuestionID]Question
 	again     map[Question]time.Duration // failed questions, and when to repeat them
+	troubles  map[Question]string        // why links or a config cannot be read
 	users     index
 	look      *attention
 	restless  map[ledger.Work]bool // parts that are not as wanted: a new host may help them
@@ -94,7 +95,7 @@ func New(cfg Config) *Engine {
 		cfg: cfg, state: lattice.New(), ledger: ledger.New(cfg.Settings.Ledger), apps: map[string]*app{},
 		pinged: lattice.Never, brake: lattice.Never, synced: lattice.Never,
 		proven: map[lattice.HostID]bool{}, doubts: map[lattice.Key]map[lattice.HostID]bool{}, echoes: map[place]echo{}, strangers: map[lattice.HostID]stranger{}, doubles: map[place]time.Duration{},
-		asked: map[Question]QuestionID{}, pending: map[QuestionID]Question{}, again: map[Question]time.Duration{},
+		asked: map[Question]QuestionID{}, pending: map[QuestionID]Question{}, again: map[Question]time.Duration{}, troubles: map[Question]string{},
 		users: newIndex(), look: newAttention(), restless: map[ledger.Work]bool{}, saves: map[SaveID]string{},
 	}
 	e.state.SetDefaultPeriod(cfg.Settings.Period)
@@ -126,6 +127,9 @@ func (e *Engine) Step(now time.Duration, ins ...Input) Output {
 		}
 	}
 	e.nextWake = e.wake()
+	if e.nextWake != lattice.Never {
+		e.nextWake = max(e.nextWake, e.now+time.Millisecond) // what is due was done in this step; a time that stays behind must not make us spin
+	}
 	e.out.Wake = e.nextWake
 	out := e.out
 	e.out = Output{}
@@ -172,6 +176,7 @@ func (e *Engine) connect() {
 	clear(e.asked)
 	clear(e.pending)
 	clear(e.again)
+	clear(e.troubles)
 	clear(e.proven)
 	clear(e.doubts)
 	e.losses, e.brake = nil, lattice.Never
@@ -331,7 +336,7 @@ func (e *Engine) touched(eff lattice.Effect) {
 		e.refLearned(eff.Ref)
 	}
 	if eff.Links {
-		e.linksMoved()
+		e.linksMoved(eff.Source)
 	}
 	if eff.Config != "" {
 		e.configMoved(eff.Config)
@@ -400,7 +405,18 @@ func (e *Engine) hostsMoved(host lattice.HostID) {
 	}
 }
 
-func (e *Engine) linksMoved() {
+// linksMoved marks those with links from the source, or, if it is not known which moved, all.
+func (e *Engine) linksMoved(source string) {
+	if source != "" {
+		for _, name := range e.users.sources[source] {
+			e.apps[name].mark().links = true
+		}
+		// order: marks only.
+		for name := range e.users.removing {
+			e.apps[name].mark().leftovers = true // it may be one that an earlier revision had
+		}
+		return
+	}
 	// order: marks only.
 	for _, a := range e.apps {
 		if a.active() {

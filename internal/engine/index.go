@@ -19,13 +19,14 @@ type index struct {
 	names    map[string][]string       // configs by application
 	slots    map[lattice.Slot][]string // applications that want a link there
 	fills    map[string][]lattice.Slot
+	sources  map[string][]string // applications with a link from there
 }
 
 func newIndex() index {
 	return index{
 		keys: map[lattice.Key][]ledger.Work{}, refs: map[string][]ledger.Work{}, configs: map[string][]string{},
 		daemons: map[ledger.Work]bool{}, removing: map[string]bool{}, of: map[string][]lattice.Key{}, names: map[string][]string{},
-		slots: map[lattice.Slot][]string{}, fills: map[string][]lattice.Slot{},
+		slots: map[lattice.Slot][]string{}, fills: map[string][]lattice.Slot{}, sources: map[string][]string{},
 	}
 }
 
@@ -97,6 +98,9 @@ func (x *index) resolve(a *app, s *lattice.State) {
 			if slot := l.Slot(); ok && !slices.Contains(x.slots[slot], a.name) {
 				x.slots[slot] = append(x.slots[slot], a.name)
 				x.fills[a.name] = append(x.fills[a.name], slot)
+				if !slices.Contains(x.sources[slot.Source], a.name) {
+					x.sources[slot.Source] = append(x.sources[slot.Source], a.name)
+				}
 			}
 		}
 		for i := range w.Resources {
@@ -129,6 +133,9 @@ func (x *index) drop(a *app) {
 	for _, slot := range x.fills[a.name] {
 		if x.slots[slot] = slices.DeleteFunc(x.slots[slot], func(s string) bool { return s == a.name }); len(x.slots[slot]) == 0 {
 			delete(x.slots, slot)
+		}
+		if x.sources[slot.Source] = slices.DeleteFunc(x.sources[slot.Source], func(s string) bool { return s == a.name }); len(x.sources[slot.Source]) == 0 {
+			delete(x.sources, slot.Source)
 		}
 	}
 	delete(x.fills, a.name)

@@ -32,7 +32,9 @@ func (e *Engine) belief(a *app) plan.Belief {
 	}
 	b.MayStart = a.fresh || e.absenceProven(a)
 	if !b.MayStart {
-		b.StartAt = e.state.ListeningSince() + e.cfg.Settings.Period + e.cfg.Settings.Grace
+		if at := e.state.ListeningSince() + e.cfg.Settings.Period + e.cfg.Settings.Grace; at > e.now {
+			b.StartAt = at // later than that only a host's word, or its death, frees it
+		}
 	}
 	return b
 }
@@ -119,7 +121,7 @@ func (e *Engine) pass(a *app) bool {
 		View: e.view(a), Wanted: a.wanted, From: a.from, App: a.name, Version: a.run.Version, Epoch: e.cfg.Epoch,
 		Scope:  plan.Scope{All: a.dirt.all, Components: a.dirt.components, Leftovers: a.dirt.leftovers, Links: a.dirt.links, Configs: a.dirt.configs},
 		Memory: memory{a, e}, Prior: a.parts, Configs: a.run.Configs,
-		InUse: e.usedElsewhere(a), Taken: e.takenBy(a), ConfigTaken: e.configTakenBy(a), LinkTaken: e.linkTakenBy(a), LinkInUse: e.linkUsedElsewhere(a),
+		Unread: e.unread, InUse: e.usedElsewhere(a), Taken: e.takenBy(a), ConfigTaken: e.configTakenBy(a), LinkTaken: e.linkTakenBy(a), LinkInUse: e.linkUsedElsewhere(a),
 	}
 	for _, l := range a.run.Links {
 		in.Applied = append(in.Applied, l.Link)
@@ -145,7 +147,7 @@ func (e *Engine) pass(a *app) bool {
 func (a *app) starting() bool {
 	// order: any one is enough.
 	for id, p := range a.parts {
-		if id.Link == 0 && (p.Starting || p.Held || p.Changing) || id.Link > 0 && p.Have == 0 && len(p.Gaps) == 0 {
+		if id.Link == 0 && (p.Starting || p.Held || p.Changing) || id.Link > 0 && p.Unsettled() {
 			return true
 		}
 	}

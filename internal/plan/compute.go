@@ -43,6 +43,8 @@ type Input struct {
 	Prior   map[PartID]Part // parts of earlier passes that this one does not look at
 	Applied []lattice.Link  // links that we put, of any revision
 	Configs []string        // configs that we put, of any revision
+	// Unread says why a config, or with "" the links, cannot be read at present; "" if nothing is known of any trouble.
+	Unread func(config string) string
 	// InUse says that another application's revision names the config.
 	InUse func(config string) bool
 	// Taken says which other application holds the id (1.x), "" = none; ConfigTaken which one gives the config other values and goes before us;
@@ -135,7 +137,7 @@ func (p *pass) send(part *Part, c ledger.Command) {
 
 // likely is how many commands a pass that has one may have: a first deploy has one for each instance.
 func (p *pass) likely() int {
-	n := 0
+	n := len(p.Scope.Components)
 	if p.Wanted != nil && p.Scope.All {
 		for i := range p.Wanted.Resources {
 			n += min(p.Wanted.Resources[i].Instances, len(p.State.Hosts()))
@@ -301,5 +303,5 @@ func weightiest(gaps []Gap) {
 }
 
 func rank(w Why) int {
-	return slices.Index([]Why{NotCarried, MixedLattice, Conflict, ConfigTaken, LinkTaken, BackingOff, ConfigAbsent, HeldByOther, NoHostFits, TooFewHosts, Unhealthy, EndsUnknown, NotListening}, w)
+	return slices.Index([]Why{NotCarried, MixedLattice, Conflict, ConfigTaken, LinkTaken, BackingOff, ConfigAbsent, HeldByOther, NoHostFits, TooFewHosts, Unhealthy, EndsUnknown, Unread}, w)
 }

@@ -23,7 +23,7 @@ const (
 	BackingOff   Why = "backing-off"   // it failed and is tried again later
 	Unhealthy    Why = "unhealthy"     // a provider's host says so
 	EndsUnknown  Why = "ends-unknown"  // a link's ends were never seen
-	NotListening Why = "not-listening" // absence is not proven yet
+	Unread       Why = "unread"        // no host tells the links or a config
 )
 
 // Gap is something wanted that no command can bring about now.
@@ -60,6 +60,9 @@ type Part struct {
 	Gaps     []Gap
 	Told     []string // what people should know beforehand
 }
+
+// Unsettled says of a link that it is not as it should be, and may become so.
+func (p *Part) Unsettled() bool { return p.Have == 0 && (len(p.Gaps) == 0 || p.Gaps[0].Why == Unread) }
 
 // Done says that the part is as wanted, as far as anybody knows.
 func (p *Part) Done() bool {

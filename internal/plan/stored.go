@@ -27,6 +27,7 @@ func (p *pass) configReady(name string, part *Part, component string) bool {
 	s, known := p.configKnown(name)
 	switch {
 	case !known:
+		p.unread(part, component, name, "config "+name)
 		part.Changing = true
 		return false
 	case c.Managed && p.configTaken(name) != "":
@@ -41,6 +42,18 @@ func (p *pass) configReady(name string, part *Part, component string) bool {
 		return false
 	}
 	return true
+}
+
+// unread adds the gap of something that no host tells at present, and says whether there is such trouble.
+func (p *pass) unread(part *Part, component, config, what string) bool {
+	if p.Unread == nil {
+		return false
+	}
+	why := p.Unread(config)
+	if why != "" {
+		part.Gaps = append(part.Gaps, Gap{Component: component, Why: Unread, Detail: what + " cannot be read: " + why})
+	}
+	return why != ""
 }
 
 // configTaken says which other application the config belongs to, which two of them give different values.
@@ -141,7 +154,7 @@ func (p *pass) link(l *Link, part *Part) {
 	}
 	if p.State.LinksAsked() == lattice.Never {
 		p.out.AskLinks = true
-		part.Held = true
+		part.Held = !p.unread(part, l.Component, "", "the links")
 		return
 	}
 	if p.slots[want.Slot()] || p.openStored(sameSlot(want)) != nil {
@@ -357,7 +370,7 @@ func (p *pass) linksUnsettled(source string) bool {
 		if !now {
 			part = p.Prior[id]
 		}
-		if part.Have == 0 && len(part.Gaps) == 0 {
+		if part.Unsettled() {
 			return true
 		}
 	}

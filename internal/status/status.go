@@ -130,7 +130,7 @@ func info(w *plan.Wanted, id plan.PartID, p *plan.Part, known bool) wadmapi.Stat
 	worst := wadmapi.StatusDeployed
 	for _, g := range p.Gaps {
 		t := wadmapi.StatusFailed
-		if g.Why == plan.EndsUnknown || g.Why == plan.NotListening {
+		if g.Why == plan.EndsUnknown || g.Why == plan.Unread {
 			t = wadmapi.StatusReconciling
 		}
 		if weight(t) > weight(worst) {

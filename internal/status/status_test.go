@@ -120,7 +120,7 @@ func TestDeployedMeansThatNothingDiffers(t *testing.T) {
 
 var causes = []plan.Why{
 	plan.NotCarried, plan.MixedLattice, plan.Conflict, plan.NoHostFits, plan.TooFewHosts, plan.HeldByOther,
-	plan.ConfigAbsent, plan.BackingOff, plan.Unhealthy, plan.EndsUnknown, plan.NotListening,
+	plan.ConfigAbsent, plan.BackingOff, plan.Unhealthy, plan.EndsUnknown, plan.Unread,
 }
 
 func TestWhatAGapIsCalled(t *testing.T) {

@@ -50,14 +50,15 @@ type Plane struct {
 	OnSend  func(Sent)                // called at each sending, before the command reaches the bus
 	OnTell  func(engine.StatusChange) // called when a status is told, the engine being as it was when it said so
 
-	opts   Options
-	last   time.Duration
-	epoch  uint64
-	stores stores
-	owner  *owner
-	serial int
-	Saves  int // run records written
-	Asked  int // questions
+	opts    Options
+	last    time.Duration
+	epoch   uint64
+	stores  stores
+	owner   *owner
+	serial  int
+	crashed bool // and nobody is to follow by itself
+	Saves   int  // run records written
+	Asked   int  // questions
 }
 
 type stores struct {
@@ -143,6 +144,7 @@ func sortedKeys[T any](m map[string]T) []string {
 
 // Crash ends the owner as kill -9 would: nothing is handed over.
 func (p *Plane) Crash() {
+	p.crashed = true
 	if p.owner == nil {
 		return
 	}
@@ -195,7 +197,23 @@ func (o *owner) pump() {
 			o.note(in)
 		}
 		o.carryOut(o.eng.Step(o.p.now(), ins...))
+		if o.eng.Lost() {
+			o.p.again()
+			return
+		}
 	}
+}
+
+// again replaces an owner that met a record of somebody else's, for instance what one that was killed had under way.
+func (p *Plane) again() {
+	p.Crash()
+	epoch := p.epoch
+	p.Bus.At(p.Bus.Now()+time.Second, func() {
+		if p.epoch == epoch && p.owner == nil && !p.crashed {
+			p.Start()
+		}
+	})
+	p.crashed = false
 }
 
 // note tells feed and control what answers have taught.

@@ -35,7 +35,7 @@
 //	deploy APP VERSION [edits], adopt …      with a manifest in the lines below; adopt: the model record alone
 //	undeploy, delete, nudge APP
 //	foreign HOST REF …, put-config, delete-config, delete-link, stop-provider     somebody else's doing
-//	drop EVENT…                              these events are lost from now on
+//	drop EVENT… | link.get | config.get      these events, or questions, are lost from now on
 //	run D, until STATUS [APP] D, until starting HOST D, until NAME=N D
 //	watch NAME…                              how many instances really ran, at least and at most, in this group
 //	hosts, links [full], configs, annotations, status

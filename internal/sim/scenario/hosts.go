@@ -299,15 +299,19 @@ func (w *world) foreign(c *Command) error {
 	return w.raw(w.otp().LaunchActor(id), wasmbus.OTPLaunchActor{ActorRef: ref, Annotations: notes, Count: n, HostID: id})
 }
 
-// drop loses the events of the given names from now on; none: nothing is lost any more.
+// drop loses the events of the given names from now on, and the questions, whose names have a point (link.get); none: nothing is lost any more.
 func (w *world) drop(c *Command) error {
 	w.dropped = c.Args
 	return nil
 }
 
 func (w *world) lost(m sim.Msg) bool {
-	return strings.HasPrefix(m.Subject, "wasmbus.evt.") && slices.ContainsFunc(w.dropped, func(name string) bool {
-		return strings.HasSuffix(m.Subject, "."+name) || bytes.Contains(m.Data, []byte(`.`+name+`"`))
+	event := strings.HasPrefix(m.Subject, "wasmbus.evt.")
+	return slices.ContainsFunc(w.dropped, func(name string) bool {
+		if strings.Contains(name, ".") {
+			return !event && strings.Contains(m.Subject+".", "."+name+".")
+		}
+		return event && (strings.HasSuffix(m.Subject, "."+name) || bytes.Contains(m.Data, []byte(`.`+name+`"`)))
 	})
 }
 
