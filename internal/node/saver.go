@@ -66,30 +66,41 @@ func (s *saver) run(app string) {
 	}
 }
 
-// save writes one record. A conflict means that somebody else has written, unless it was this very record: then an earlier try of
-// ours, whose answer was lost, has succeeded.
+// save writes one record. A conflict means that somebody else has written, unless the stored record bears our epoch: then an earlier try of ours,
+// whose answer was lost, has succeeded, and only this one is to follow it.
 func (s *saver) save(save engine.Save) engine.Saved {
 	ctx, cancel := context.WithTimeout(context.Background(), saveWithin)
 	defer cancel()
-	var rev store.Revision
-	var err error
-	if save.Delete {
-		err = s.runs.DeleteRun(ctx, s.lattice, save.App, save.Expect)
-	} else {
-		rev, err = s.runs.PutRun(ctx, s.lattice, save.Run, save.Expect)
-	}
-	switch {
-	case err == nil:
-		return engine.Saved{ID: save.ID, Revision: rev}
-	case !errors.Is(err, store.ErrConflict):
-		return engine.Saved{ID: save.ID, Err: err.Error()}
-	}
-	if !save.Delete {
-		if stored, at, rerr := s.runs.Run(ctx, s.lattice, save.App); rerr == nil && same(stored, save.Run) {
+	expect := save.Expect
+	for range 3 {
+		rev, err := s.write(ctx, save, expect)
+		switch {
+		case err == nil:
+			return engine.Saved{ID: save.ID, Revision: rev}
+		case !errors.Is(err, store.ErrConflict):
+			return engine.Saved{ID: save.ID, Err: err.Error()}
+		case save.Delete:
+			return engine.Saved{ID: save.ID, Err: err.Error(), Lost: true}
+		}
+		stored, at, rerr := s.runs.Run(ctx, s.lattice, save.App)
+		switch {
+		case rerr != nil && !errors.Is(rerr, store.ErrNotFound) && !errors.Is(rerr, store.ErrUnreadable):
+			return engine.Saved{ID: save.ID, Err: rerr.Error()}
+		case rerr != nil || stored.Epoch != save.Run.Epoch:
+			return engine.Saved{ID: save.ID, Err: err.Error(), Lost: true}
+		case same(stored, save.Run):
 			return engine.Saved{ID: save.ID, Revision: at}
 		}
+		expect = at
 	}
-	return engine.Saved{ID: save.ID, Err: err.Error(), Lost: true}
+	return engine.Saved{ID: save.ID, Err: store.ErrConflict.Error(), Lost: true}
+}
+
+func (s *saver) write(ctx context.Context, save engine.Save, expect store.Revision) (store.Revision, error) {
+	if save.Delete {
+		return 0, s.runs.DeleteRun(ctx, s.lattice, save.App, expect)
+	}
+	return s.runs.PutRun(ctx, s.lattice, save.Run, expect)
 }
 
 func same(a, b engine.Run) bool {
