@@ -86,9 +86,9 @@ func (a *app) unlist(c *ledger.Command) {
 	if c.Action != ledger.Scale || c.To < c.From || c.Component == "" || c.Target.ID == "" {
 		return
 	}
-	kept := slices.DeleteFunc(slices.Clone(a.run.Lists), func(l AppliedList) bool { return l.ID == c.Target.ID && !slices.Equal(l.Names, c.Config) })
-	if len(kept) < len(a.run.Lists) {
-		a.run.Lists = kept
+	another := func(l AppliedList) bool { return l.ID == c.Target.ID && !slices.Equal(l.Names, c.Config) }
+	if slices.ContainsFunc(a.run.Lists, another) { // rarely: nothing is copied for each command of a burst
+		a.run.Lists = slices.DeleteFunc(slices.Clone(a.run.Lists), another)
 		a.runDirty, a.mustSave = true, true
 	}
 }
