@@ -60,11 +60,15 @@ func (d *deployment) run(ctx context.Context, args []string) error {
 			return err
 		}
 	}
+	f := &Follower{Conn: d.nc, Client: d.client}
 	var before *oam.Manifest
 	if d.wait {
 		before = d.deployedNow(ctx, app)
+		if err := f.Listen(); err != nil {
+			return err
+		}
 	}
-	began := time.Now()
+	f.Began = time.Now()
 	reply, err := d.client.Deploy(ctx, app, version)
 	if err != nil && version != "" && strings.Contains(err.Error(), "does not have a version") {
 		return WithNext(err, "wadm app history %s", app)
@@ -89,7 +93,8 @@ func (d *deployment) run(ctx context.Context, args []string) error {
 			fmt.Fprintln(d.err, line)
 		}
 	}
-	return d.follow(ctx, began, version, object)
+	f.Manifest, f.Version = d.manifest, version
+	return d.follow(ctx, f, object)
 }
 
 // put stores the manifest, after taking the old one away if asked to.
@@ -126,11 +131,10 @@ func (d *deployment) deployedNow(ctx context.Context, app string) *oam.Manifest 
 	return nil
 }
 
-func (d *deployment) follow(ctx context.Context, began time.Time, version string, object map[string]any) error {
+func (d *deployment) follow(ctx context.Context, f *Follower, object map[string]any) error {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	progress := NewProgress(d.err)
-	f := Follower{Conn: d.nc, Client: d.client, Manifest: d.manifest, Version: version, Began: began}
 	if !d.JSON {
 		f.Show = progress.Show
 	}
@@ -138,10 +142,10 @@ func (d *deployment) follow(ctx context.Context, began time.Time, version string
 	if !d.JSON {
 		progress.Close()
 	}
-	object["status"], object["parts"], object["seconds"] = m.Status, m.Parts, time.Since(began).Seconds()
+	object["status"], object["parts"], object["seconds"] = m.Status, m.Parts, time.Since(f.Began).Seconds()
 	if err == nil {
 		return d.result(object, func(w io.Writer) {
-			fmt.Fprintf(w, "%s %s deployed in %s\n", m.App, version, roughly(m.Elapsed))
+			fmt.Fprintf(w, "%s %s deployed in %s\n", m.App, f.Version, roughly(m.Elapsed))
 		})
 	}
 	if d.JSON {

@@ -44,6 +44,8 @@ type Follower struct {
 	Every    time.Duration // how often the server is asked at most; 0 = 100 ms
 	Show     func(Moment)  // called with each change; may be nil
 
+	events   chan *nats.Msg // commands that were sent; nil until Listen
+	heard    *nats.Subscription
 	hosts    []wadmapi.Host
 	mute     bool // the server does not tell of hosts
 	took     map[int]time.Duration
@@ -60,6 +62,17 @@ type Follower struct {
 type activity struct {
 	wadmapi.CommandEvent
 	since time.Time
+}
+
+// Listen begins to take note of commands, until a wait is over. Called before a deploy is asked for, it misses none: the first ones are
+// sent before the answer is there. A wait calls it if nobody has.
+func (f *Follower) Listen() error {
+	f.events = make(chan *nats.Msg, 1024)
+	var err error
+	if f.heard, err = f.Conn.ChanSubscribe(wadmapi.EventSubject(f.Client.Lattice(), wadmapi.EventCommandSent), f.events); err != nil {
+		return fmt.Errorf("listening to events: %w", err)
+	}
+	return nil
 }
 
 // UntilDeployed waits until the application runs as the manifest says. Errors: "not deployed" with the first real cause, when it is failed for
@@ -158,18 +171,18 @@ func (f *Follower) until(ctx context.Context, done func(*Moment) (bool, error)) 
 	if err != nil {
 		return Moment{}, err
 	}
-	events := make(chan *nats.Msg, 256)
-	sub, err := f.Conn.ChanSubscribe(wadmapi.EventSubject(f.Client.Lattice(), wadmapi.EventCommandSent), events)
-	if err != nil {
-		return Moment{}, fmt.Errorf("listening to events: %w", err)
+	if f.events == nil {
+		if err := f.Listen(); err != nil {
+			return Moment{}, err
+		}
 	}
-	defer sub.Unsubscribe() //nolint:errcheck // fails only with the connection
+	defer f.heard.Unsubscribe() //nolint:errcheck // fails only with the connection
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var m Moment
 	for {
 		asked := time.Now()
-		if now, err := f.see(ctx, events); err == nil {
+		if now, err := f.see(ctx); err == nil {
 			m, f.alone = now, time.Time{}
 			ok, err := done(&m)
 			f.show(m)
@@ -216,7 +229,7 @@ func (f *Follower) late(ctx context.Context, last *Moment) error {
 }
 
 // see asks the server once.
-func (f *Follower) see(ctx context.Context, events <-chan *nats.Msg) (Moment, error) {
+func (f *Follower) see(ctx context.Context) (Moment, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	s, err := f.Client.Status(ctx, f.Manifest.Metadata.Name)
@@ -241,16 +254,16 @@ func (f *Follower) see(ctx context.Context, events <-chan *nats.Msg) (Moment, er
 			f.took[i] = m.Elapsed
 		}
 	}
-	f.listen(events)
+	f.takeIn()
 	f.settle(&m)
 	return m, nil
 }
 
-// listen takes in the commands that were sent meanwhile.
-func (f *Follower) listen(events <-chan *nats.Msg) {
+// takeIn takes in the commands that were sent meanwhile.
+func (f *Follower) takeIn() {
 	for {
 		select {
-		case msg := <-events:
+		case msg := <-f.events:
 			var ev wadmapi.Event
 			var c wadmapi.CommandEvent
 			if json.Unmarshal(msg.Data, &ev) != nil || json.Unmarshal(ev.Data, &c) != nil || c.App != f.Manifest.Metadata.Name || c.Host == "" {

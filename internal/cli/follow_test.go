@@ -143,6 +143,9 @@ func TestWhatIsUnderWayIsTold(t *testing.T) {
 	s.set(status(wadmapi.StatusReconciling, ""), hostWith("host-a", component(helloRef, 2)))
 	shown := make(chan Moment, 1000)
 	f.Show = func(m Moment) { shown <- m }
+	if err := f.Listen(); err != nil { // before anything is asked for
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	done := make(chan error, 1)
@@ -150,7 +153,7 @@ func TestWhatIsUnderWayIsTold(t *testing.T) {
 		_, err := f.UntilDeployed(ctx)
 		done <- err
 	}()
-	<-shown // it listens from here on
+	<-shown
 	event := wadmapi.CommandEvent{App: "hello", Component: "hello", Action: "scale", Host: "NHOST-A", From: 2, To: 6}
 	for _, ev := range []any{"no command", wadmapi.CommandEvent{App: "other", Component: "hello", Action: "scale", Host: "NHOST-A"}, event} {
 		if err := s.nc.Publish("wadm.evt.default.command_sent", wadmapi.EncodeEvent("1", "t", wadmapi.EventCommandSent, ev)); err != nil {
