@@ -36,7 +36,8 @@ type owner struct {
 	failed  chan error    // what ends the owner from beside the loop
 	done    chan struct{} // closed when the loop has ended
 
-	offline bool // the connection is lost
+	offline bool          // the connection is lost
+	late    engine.Output // what was decided while this owner might not act
 }
 
 // errLost ends an owner whose run records somebody else has written.
@@ -158,18 +159,24 @@ func (o *owner) gather(ins []engine.Input) []engine.Input {
 
 // carryOut does what a step wants done, and sends what the windows permit now: an answer among the inputs may have opened one.
 func (o *owner) carryOut(out engine.Output) {
+	if len(out.Ask) > 0 {
+		o.control.Ask(out.Ask)
+	}
+	if !o.t.holds(o.epoch) {
+		// Nothing is written, sent or told by who may not act. The tenure ends this owner, unless a renewal was only late: then it is made up for.
+		o.late.Save, o.late.Tell, o.late.Notice = append(o.late.Save, out.Save...), append(o.late.Tell, out.Tell...), append(o.late.Notice, out.Notice...)
+		o.control.Queue(out.Send)
+		return
+	}
+	if late := o.late; len(late.Save)+len(late.Tell)+len(late.Notice) > 0 {
+		out.Save, out.Tell, out.Notice = append(late.Save, out.Save...), append(late.Tell, out.Tell...), append(late.Notice, out.Notice...)
+		o.late = engine.Output{}
+	}
 	for _, save := range out.Save {
 		o.saver.put(save)
 	}
 	if len(out.Save) > 0 {
 		runtime.Gosched() // commands wait for what is saved: it goes out before this goroutine tells what it has to tell
-	}
-	if len(out.Ask) > 0 {
-		o.control.Ask(out.Ask)
-	}
-	if !o.t.holds(o.epoch) {
-		o.control.Queue(out.Send) // nothing is sent or told by who may not act; the tenure ends this owner
-		return
 	}
 	o.control.Send(out.Send, o.maySend)
 	o.teller.tell(out.Tell, out.Notice)
