@@ -272,19 +272,37 @@ func (e *Engine) decide(a *app) {
 		}
 	}
 	e.derive(a)
-	a.forgetLists()
+	e.forgetLists(a)
 	e.refresh(a)
 }
 
 // forgetLists drops from the record what the wanted revision changes: from now on one host has the old list and another the new one, and a revision after
-// this one may want the old one again. What is on each host tells.
-func (a *app) forgetLists() {
+// this one may want the old one again. This owner keeps it host by host; to one that follows the annotations of each host tell.
+func (e *Engine) forgetLists(a *app) {
 	if a.wanted == nil {
 		return
 	}
 	a.run.Lists = slices.DeleteFunc(slices.Clone(a.run.Lists), func(l AppliedList) bool {
-		return !slices.ContainsFunc(a.wanted.Resources, func(r plan.Resource) bool { return r.ID == l.ID && slices.Equal(r.Config, l.Names) })
+		if slices.ContainsFunc(a.wanted.Resources, func(r plan.Resource) bool { return r.ID == l.ID && slices.Equal(r.Config, l.Names) }) {
+			return false
+		}
+		for _, kind := range []lattice.Kind{lattice.Component, lattice.Provider} {
+			for _, h := range e.state.HostsOf(lattice.Key{Kind: kind, ID: l.ID}) {
+				a.list(l.ID, h.ID, l.Names)
+			}
+		}
+		return true
 	})
+}
+
+// list notes the list in force on one host, unless this owner has brought in another one since.
+func (a *app) list(id string, host lattice.HostID, names []string) {
+	if a.lists[id] == nil {
+		a.lists[id] = map[lattice.HostID][]string{}
+	}
+	if _, known := a.lists[id][host]; !known {
+		a.lists[id][host] = names
+	}
 }
 
 // asked is what was asked last: by the wish, or, without one or after somebody else's change, by the model record.

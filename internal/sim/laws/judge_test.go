@@ -204,6 +204,9 @@ func (j *judge) notTooMany(c *ledger.Command, truth *sim.Truth, at time.Duration
 	if !slices.ContainsFunc(truth.Hosts, func(h sim.HostTruth) bool { return h.ID == string(c.Host) }) {
 		return // the host has died, and nobody could know
 	}
+	if j.w.otp && j.anyForeign() {
+		return // an OTP host's word that a start failed names the image alone: somebody else's failure of the same image is taken for ours
+	}
 	scaler, daemon := scalerOf(comp)
 	known := j.known()
 	var before, after []pile
