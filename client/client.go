@@ -199,7 +199,7 @@ func request[R any](ctx context.Context, c *Client, m *nats.Msg) (R, error) {
 		return reply, &Error{Op: m.Subject, Message: noServer(c), sentinel: ErrNoServer}
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return reply, fmt.Errorf("asking %s: no answer within %s: %w", m.Subject, time.Since(asked).Round(time.Millisecond), err)
+		return reply, &lateError{subject: m.Subject, after: time.Since(asked)}
 	}
 	if err != nil {
 		return reply, fmt.Errorf("asking %s: %w", m.Subject, err)

@@ -155,7 +155,7 @@ func TestNobodyAnswers(t *testing.T) {
 	if _, err := nc.Subscribe("wadm.api.>", func(*nats.Msg) {}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.List(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := c.List(t.Context()); !errors.Is(err, context.DeadlineExceeded) || !strings.HasPrefix(err.Error(), "asking wadm.api.default.model.get: no answer within ") {
 		t.Errorf("a server that does not answer gives %v", err)
 	}
 	if _, err := client.New(nc, "a.b"); err == nil {

@@ -1,7 +1,10 @@
 package client
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/wadm-go/wadm/wadmapi"
 )
@@ -26,3 +29,15 @@ func (e *Error) Error() string { return e.Message }
 
 // Unwrap gives one of the errors above, or nil.
 func (e *Error) Unwrap() error { return e.sentinel }
+
+// lateError is a question without an answer in time: whether it was carried out is not known. It is a [context.DeadlineExceeded].
+type lateError struct {
+	subject string
+	after   time.Duration
+}
+
+func (e *lateError) Error() string {
+	return fmt.Sprintf("asking %s: no answer within %s", e.subject, e.after.Round(time.Millisecond))
+}
+
+func (e *lateError) Unwrap() error { return context.DeadlineExceeded }

@@ -22,6 +22,9 @@ func devCommand() *cobra.Command {
 			if err := o.Hosts.Check(); err != nil {
 				return err
 			}
+			if o.Port < 0 || o.Port > 65535 {
+				return cli.Usagef("--nats-port %d: a port is from 0 to 65535", o.Port)
+			}
 			if o.Timeout <= 0 {
 				return cli.Usagef("--timeout must be above 0")
 			}
