@@ -151,21 +151,11 @@ func (e *Engine) heard(id lattice.HostID) {
 	}
 	if _, waited := e.watch.unheard[id]; waited {
 		delete(e.watch.unheard, id)
-		e.unsettled() // what waited for it, and every host that appears answers once
 	}
 	for i := range h.Items() {
 		e.keyTouched(id, h.Items()[i].Key)
 	}
-	// order: marks only.
-	for name := range e.users.removing {
-		e.apps[name].mark().leftovers = true // an undeploy waits for hosts to say that they run nothing of it
-	}
-	// order: marks only.
-	for w := range e.restless {
-		if a := e.apps[w.App]; a != nil {
-			a.component(w.Component)
-		}
-	}
+	e.look.helped = true // what is not as wanted, and undeploys, which wait for hosts to say that they run nothing of them
 }
 
 // askLinks asks for the links, but not at once again: a list that lagged behind does so for a moment.

@@ -14,6 +14,8 @@ type attention struct {
 	dirty    map[string]bool // those of which something may be dirty
 	hostless map[string]bool // those whose status says that there is no host
 	alarms   alarms
+	helped   bool // hosts have answered, come or gone in this step: it may help what is not as wanted
+	moved    bool // … come or gone, or they are others than they were
 }
 
 func newAttention() *attention {

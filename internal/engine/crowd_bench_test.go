@@ -84,3 +84,28 @@ func BenchmarkEventAmongManyApplications(b *testing.B) {
 		})
 	}
 }
+
+// A new owner hears a thousand hosts, one answer at a time.
+func BenchmarkOwnerAmongManyHosts(b *testing.B) {
+	for b.Loop() {
+		d := crowd(b, 10_000, 1000)
+		d.now += time.Second
+		d.e.Step(d.now, Disconnected{})
+		d.now += time.Second
+		out := d.e.Step(d.now, Connected{})
+		hosts := d.e.state.Hosts()
+		for _, q := range out.Ask {
+			if q.Topic != AskInventory {
+				continue
+			}
+			h := hosts[0]
+			hosts = hosts[1:]
+			inv := lattice.Inventory{Host: h.ID, Dialect: h.Dialect, Can: h.Can, Uptime: h.Uptime, Asked: d.now}
+			for _, it := range h.Items() {
+				inv.Resources = append(inv.Resources, lattice.Resource{Key: it.Key, Ref: it.Ref, Groups: it.Groups})
+			}
+			d.now += time.Microsecond
+			d.e.Step(d.now, Learned{ID: q.ID, Asked: d.now - 1, Events: []lattice.Event{inv}})
+		}
+	}
+}

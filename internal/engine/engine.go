@@ -121,7 +121,8 @@ func (e *Engine) Step(now time.Duration, ins ...Input) Output {
 		return e.out
 	}
 	e.elapse()
-	if e.connected && e.loaded && !e.lost {
+	e.spread()
+	if e.loaded && !e.lost && e.connected && (!e.frozen() || len(e.state.Hosts()) == 0) {
 		for _, name := range e.dirty() {
 			e.replan(e.apps[name])
 		}
@@ -211,7 +212,7 @@ func (e *Engine) observe(ev lattice.Event) {
 	if eff.Vanished {
 		e.settled(e.ledger.HostGone(eff.Host, e.now))
 		e.proven[eff.Host] = true // it has said so itself
-		e.lostHost(eff.Host)
+		e.lostHost()
 		e.tellLost(parting, "stopped", eff.Apps)
 	}
 	e.tellFound(&eff)
@@ -306,13 +307,7 @@ func (e *Engine) misleading(ev lattice.Event) bool {
 // touched marks what an effect may change in a plan.
 func (e *Engine) touched(eff lattice.Effect) {
 	if eff.Doubtful {
-		for _, k := range eff.Keys {
-			if e.doubts[k] == nil {
-				e.doubts[k] = map[lattice.HostID]bool{}
-			}
-			e.doubts[k][eff.Host] = true
-		}
-		e.ask(Question{Topic: AskInventory, Host: eff.Host})
+		e.doubt(&eff)
 	}
 	e.undoubt(eff.Host)
 	if !eff.Changed {
@@ -326,12 +321,7 @@ func (e *Engine) touched(eff lattice.Effect) {
 			a.mark().leftovers = true
 		}
 	}
-	if eff.Appeared || eff.Restarted {
-		e.appeared(eff.Host)
-	}
-	if eff.Appeared || eff.Vanished || eff.Relabelled || eff.Restarted {
-		e.hostsMoved(eff.Host)
-	}
+	e.hostTouched(&eff)
 	if eff.Ref != "" {
 		e.refLearned(eff.Ref)
 	}
@@ -340,6 +330,27 @@ func (e *Engine) touched(eff lattice.Effect) {
 	}
 	if eff.Config != "" {
 		e.configMoved(eff.Config)
+	}
+}
+
+// doubt notes what is not believed to be gone until the host has told its inventory, which is asked for.
+func (e *Engine) doubt(eff *lattice.Effect) {
+	for _, k := range eff.Keys {
+		if e.doubts[k] == nil {
+			e.doubts[k] = map[lattice.HostID]bool{}
+		}
+		e.doubts[k][eff.Host] = true
+	}
+	e.ask(Question{Topic: AskInventory, Host: eff.Host})
+}
+
+// hostTouched marks what the coming, going or changing of a host itself may change in a plan.
+func (e *Engine) hostTouched(eff *lattice.Effect) {
+	if eff.Appeared || eff.Restarted {
+		e.appeared(eff.Host)
+	}
+	if eff.Appeared || eff.Vanished || eff.Relabelled || eff.Restarted {
+		e.hostsMoved(eff.Host)
 	}
 }
 
@@ -378,19 +389,23 @@ func (e *Engine) keyTouched(host lattice.HostID, k lattice.Key) {
 
 // hostsMoved marks what a change of the hosts may help or hurt beside what ran there: what is not as wanted, and daemons.
 func (e *Engine) hostsMoved(host lattice.HostID) {
+	e.look.helped, e.look.moved = true, true
+	if h := e.state.Host(host); h != nil {
+		for i := range h.Items() {
+			e.keyTouched(host, h.Items()[i].Key)
+		}
+	}
+}
+
+// spread marks once for each step what the hosts that came, went or answered in it may help: a thousand of them are one reason.
+func (e *Engine) spread() {
+	if !e.look.helped {
+		return
+	}
 	// order: marks only.
 	for w := range e.restless {
 		if a := e.apps[w.App]; a != nil {
 			a.component(w.Component)
-		}
-	}
-	// order: marks only.
-	for w := range e.users.daemons {
-		e.apps[w.App].component(w.Component)
-	}
-	if h := e.state.Host(host); h != nil {
-		for i := range h.Items() {
-			e.keyTouched(host, h.Items()[i].Key)
 		}
 	}
 	for _, names := range []map[string]bool{e.users.removing, e.look.hostless} {
@@ -399,11 +414,21 @@ func (e *Engine) hostsMoved(host lattice.HostID) {
 			e.apps[name].mark().all = true
 		}
 	}
-	if d, mixed := e.dialect(); d != e.spoken || mixed != e.mixed {
-		e.spoken, e.mixed = d, mixed
-		e.allDirty()
+	if e.look.moved {
+		// order: marks only.
+		for w := range e.users.daemons {
+			e.apps[w.App].component(w.Component)
+		}
+		if d, mixed := e.dialect(); d != e.spoken || mixed != e.mixed {
+			e.spoken, e.mixed = d, mixed
+			e.allDirty()
+		}
 	}
+	e.look.helped, e.look.moved = false, false
 }
+
+// frozen says that nothing may be concluded of any application now.
+func (e *Engine) frozen() bool { return !e.connected || !e.closed || e.brake != lattice.Never }
 
 // linksMoved marks those with links from the source, or, if it is not known which moved, all.
 func (e *Engine) linksMoved(source string) {
@@ -554,22 +579,6 @@ func (e *Engine) allDirty() {
 	// order: marks only.
 	for _, a := range e.apps {
 		a.mark().all = true
-	}
-}
-
-// unsettled marks what is not as wanted, and what waits for hosts.
-func (e *Engine) unsettled() {
-	// order: marks only.
-	for w := range e.restless {
-		if a := e.apps[w.App]; a != nil {
-			a.component(w.Component)
-		}
-	}
-	for _, names := range []map[string]bool{e.users.removing, e.look.hostless} {
-		// order: marks only.
-		for name := range names {
-			e.apps[name].mark().all = true
-		}
 	}
 }
 

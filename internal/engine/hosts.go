@@ -127,7 +127,7 @@ func (e *Engine) unanswered(id lattice.HostID, nobodyListens bool) {
 	}
 	eff := e.state.Bury(id, e.now)
 	e.settled(e.ledger.HostGone(id, e.now))
-	e.lostHost(id)
+	e.lostHost()
 	e.tellLost(h, "silent", eff.Apps)
 	e.touched(eff)
 	e.strangers[id] = stranger{at: lattice.Never, before: true}
@@ -136,11 +136,11 @@ func (e *Engine) unanswered(id lattice.HostID, nobodyListens bool) {
 // provenDead notes that a host of a run record is nowhere.
 func (e *Engine) provenDead(id lattice.HostID) {
 	e.proven[id] = true
-	e.unsettled()
+	e.look.helped = true
 }
 
 // lostHost books the loss of a host, and brakes when too many go at once: then it is more likely that we are the ones who are cut off.
-func (e *Engine) lostHost(id lattice.HostID) {
+func (e *Engine) lostHost() {
 	kept := e.losses[:0]
 	for _, at := range e.losses {
 		if e.now-at < e.cfg.Settings.BrakeWithin {

@@ -15,7 +15,7 @@ import (
 func (e *Engine) belief(a *app) plan.Belief {
 	b := plan.Belief{
 		StartAt: lattice.Never,
-		Frozen:  !e.connected || !e.closed || e.brake != lattice.Never,
+		Frozen:  e.frozen(),
 		Doubted: func(k lattice.Key) bool { return len(e.doubts[k]) > 0 },
 		Silent: func(id lattice.HostID) bool {
 			h := e.state.Host(id)
@@ -166,19 +166,7 @@ func (e *Engine) dialectMoved(a *app) bool {
 
 // accept takes over what a pass found.
 func (e *Engine) accept(a *app, res *plan.Result, scope plan.Scope) {
-	// order: each part by itself.
-	for id, part := range res.Parts {
-		a.parts[id] = part
-		if id.Link > 0 {
-			continue
-		}
-		w := ledger.Work{App: a.name, Component: id.Component}
-		if part.Done() {
-			delete(e.restless, w)
-		} else {
-			e.restless[w] = true
-		}
-	}
+	e.takeParts(a, res)
 	if scope.All || scope.Leftovers {
 		if a.leftover > 0 && res.Leftover == 0 {
 			defer e.neighbours(a) // what it held is free
@@ -202,6 +190,23 @@ func (e *Engine) accept(a *app, res *plan.Result, scope plan.Scope) {
 	}
 	for _, c := range res.AskConfig {
 		e.ask(Question{Topic: AskConfig, Name: c})
+	}
+}
+
+// takeParts takes over how each part stands, and remembers which of them a new host may help.
+func (e *Engine) takeParts(a *app, res *plan.Result) {
+	// order: each part by itself.
+	for id, part := range res.Parts {
+		a.parts[id] = part
+		if id.Link > 0 {
+			continue
+		}
+		w := ledger.Work{App: a.name, Component: id.Component}
+		if part.Done() {
+			delete(e.restless, w)
+		} else {
+			e.restless[w] = true
+		}
 	}
 }
 

@@ -59,7 +59,7 @@ func (in Intent) equal(o Intent) bool {
 // hostsUsed are the hosts on which something of the application runs, was started, or ran when they died.
 func (e *Engine) hostsUsed(a *app) []string {
 	with := e.state.HostsWith(a.name)
-	out := make([]string, 0, len(with)+1)
+	out := make([]string, 0, len(with)+16)
 	for _, h := range with {
 		out = append(out, string(h.ID))
 	}
