@@ -31,6 +31,7 @@ type job struct {
 	key   lattice.Key
 	part  Part
 	order []*site // by host id
+	pool  []site  // not used yet
 	need  []int   // by spread: what is missing
 }
 
@@ -94,9 +95,20 @@ func (j *job) underWay() {
 func (j *job) site(h *lattice.Host) *site {
 	at, ok := j.find(h)
 	if !ok {
-		j.order = slices.Insert(j.order, at, &site{host: h, fit: j.fits(h)})
+		j.order = slices.Insert(j.order, at, j.newSite(h))
 	}
 	return j.order[at]
+}
+
+// newSite makes a site, in one piece of memory with the others where their number was known.
+func (j *job) newSite(h *lattice.Host) *site {
+	if len(j.pool) == 0 {
+		return &site{host: h, fit: j.fits(h)}
+	}
+	s := &j.pool[0]
+	j.pool = j.pool[1:]
+	s.host, s.fit = h, j.fits(h)
+	return s
 }
 
 // find is where the host's site is, or would be. Most come in the order of their ids.
@@ -123,6 +135,9 @@ func (j *job) target(ref string) ledger.Target {
 
 // collect gathers the hosts on which the component runs or is under way.
 func (j *job) collect() {
+	if n := len(j.State.HostsOf(j.key)); n > 1 {
+		j.pool, j.order = make([]site, n+1), make([]*site, 0, n+1) // what is missing of it is one, most likely
+	}
 	if j.key.ID != "" {
 		for _, h := range j.State.HostsOf(j.key) {
 			j.occupy(j.site(h))
