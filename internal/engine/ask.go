@@ -149,9 +149,7 @@ func (e *Engine) heard(id lattice.HostID) {
 	if h.Doubtful {
 		e.repeatAt(Question{Topic: AskInventory, Host: id}, e.now+e.cfg.Settings.Repeat/5)
 	}
-	if _, waited := e.watch.unheard[id]; waited {
-		delete(e.watch.unheard, id)
-	}
+	delete(e.watch.unheard, id)
 	for i := range h.Items() {
 		e.keyTouched(id, h.Items()[i].Key)
 	}

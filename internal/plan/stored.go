@@ -161,7 +161,22 @@ func (p *pass) link(l *Link, part *Part) {
 		part.Open++ // one at a time
 		return
 	}
-	var same, other *lattice.Link
+	switch same, other := p.inSlot(want); {
+	case other != nil && want.Contract == "" && p.wants(*other):
+		part.Gaps = append(part.Gaps, Gap{Component: l.Component, Why: Conflict, Detail: l.Display})
+	case other != nil && want.Contract == "":
+		p.sendLink(part, l, ledger.Command{Action: ledger.DeleteLink, Link: *other, Reason: ledger.ReasonLinkTarget})
+	case other != nil:
+		p.sendLink(part, l, ledger.Command{Action: ledger.PutLink, Link: want, Reason: ledger.ReasonLinkTarget})
+	case same == nil:
+		p.putMissing(part, l, want)
+	default:
+		p.mend(part, l, want, *same)
+	}
+}
+
+// inSlot finds the link that stands for the wanted one, and one that stands in its way.
+func (p *pass) inSlot(want lattice.Link) (same, other *lattice.Link) {
 	for _, have := range p.State.LinksFrom(want.Source) {
 		switch {
 		case have.Slot() != want.Slot():
@@ -171,20 +186,7 @@ func (p *pass) link(l *Link, part *Part) {
 			other = &have
 		}
 	}
-	switch {
-	case other != nil && want.Contract == "":
-		if p.wants(*other) {
-			part.Gaps = append(part.Gaps, Gap{Component: l.Component, Why: Conflict, Detail: l.Display})
-			return
-		}
-		p.sendLink(part, l, ledger.Command{Action: ledger.DeleteLink, Link: *other, Reason: ledger.ReasonLinkTarget})
-	case other != nil:
-		p.sendLink(part, l, ledger.Command{Action: ledger.PutLink, Link: want, Reason: ledger.ReasonLinkTarget})
-	case same == nil:
-		p.putMissing(part, l, want)
-	default:
-		p.mend(part, l, want, *same)
-	}
+	return same, other
 }
 
 // mend compares an existing link with the wanted one. Hosts resolve the configs of a link when it is put, so another list or value of configs is
@@ -291,29 +293,34 @@ func (p *pass) unwantedLinks() {
 		return
 	}
 	for _, l := range p.formerLinks() {
-		if p.wants(l) {
-			continue
-		}
-		there := slices.ContainsFunc(p.State.LinksFrom(l.Source), func(h lattice.Link) bool { return h.Slot() == l.Slot() && h.Target == l.Target })
-		if !there || p.LinkInUse != nil && p.LinkInUse(l) {
+		if p.wants(l) || !p.stands(l) || p.LinkInUse != nil && p.LinkInUse(l) {
 			continue
 		}
 		p.out.Owed++
 		if p.linksUnsettled(l.Source) || p.stillServes(l) || p.slots[l.Slot()] || p.openStored(sameSlot(l)) != nil {
 			continue
 		}
-		cmd := ledger.Command{Action: ledger.DeleteLink, Link: l, Reason: ledger.ReasonLinkRemoved}
-		if p.Wanted == nil {
-			cmd.Reason = ledger.ReasonUndeployed
-		}
-		if b, ok := p.Ledger.Backoff(p.App, ledger.CauseOf(&cmd)); ok && p.Now < b.Until {
-			p.wake(b.Until)
-			continue
-		}
-		p.slots[l.Slot()] = true
-		cmd.Link = p.deleted(l)
-		p.send(nil, cmd)
+		p.takeAway(l)
 	}
+}
+
+func (p *pass) stands(l lattice.Link) bool {
+	return slices.ContainsFunc(p.State.LinksFrom(l.Source), func(h lattice.Link) bool { return h.Slot() == l.Slot() && h.Target == l.Target })
+}
+
+// takeAway deletes a link that is not wanted, unless that failed lately.
+func (p *pass) takeAway(l lattice.Link) {
+	cmd := ledger.Command{Action: ledger.DeleteLink, Link: l, Reason: ledger.ReasonLinkRemoved}
+	if p.Wanted == nil {
+		cmd.Reason = ledger.ReasonUndeployed
+	}
+	if b, ok := p.Ledger.Backoff(p.App, ledger.CauseOf(&cmd)); ok && p.Now < b.Until {
+		p.wake(b.Until)
+		return
+	}
+	p.slots[l.Slot()] = true
+	cmd.Link = p.deleted(l)
+	p.send(nil, cmd)
 }
 
 // deleted is the link that a deletion really takes away: a host is told the slot only, and takes the first link there. One that is wanted is put again

@@ -191,32 +191,42 @@ func gapText(g plan.Gap, r *plan.Resource, have, want int) string {
 	case plan.LinkTaken:
 		return fmt.Sprintf("Link %s belongs to application '%s'", g.Detail, g.Owner)
 	case plan.BackingOff:
-		where := ""
-		if g.Host != "" {
-			where = " on host " + string(g.Host)
-		}
-		return fmt.Sprintf("%s (retry %d%s %s after the last try)", orUnsaid(g.Detail), g.Tries, where, seconds(g.Pause))
+		return backingOff(g)
 	case plan.ConfigAbsent:
 		return "Specified configuration " + g.Detail + " does not exist"
-	case plan.HeldByOther:
-		whose := "nobody that wadm knows"
-		if g.Owner != "" {
-			whose = "application " + g.Owner
-		}
-		return fmt.Sprintf("%s: host %s already runs %s for %s", unsatisfied(g, r, have, want), g.Host, g.Detail, whose)
-	case plan.NoHostFits:
-		if g.Detail == "" {
-			return unsatisfied(g, r, have, want) + ": there is no host"
-		}
-		return unsatisfied(g, r, have, want) + ": no host has " + g.Detail
-	case plan.TooFewHosts:
-		return unsatisfied(g, r, have, want)
+	case plan.HeldByOther, plan.NoHostFits, plan.TooFewHosts:
+		return unsatisfied(g, r, have, want) + lacking(g)
 	case plan.Unhealthy:
 		return fmt.Sprintf("Unhealthy provider on %d host(s)", g.Short)
 	case plan.EndsUnknown:
 		return "Waiting until both ends of " + g.Detail + " were seen"
 	}
 	return g.Detail
+}
+
+func backingOff(g plan.Gap) string {
+	where := ""
+	if g.Host != "" {
+		where = " on host " + string(g.Host)
+	}
+	return fmt.Sprintf("%s (retry %d%s %s after the last try)", orUnsaid(g.Detail), g.Tries, where, seconds(g.Pause))
+}
+
+// lacking says what stands in the way of a place.
+func lacking(g plan.Gap) string {
+	switch {
+	case g.Why == plan.TooFewHosts:
+		return ""
+	case g.Why == plan.NoHostFits && g.Detail == "":
+		return ": there is no host"
+	case g.Why == plan.NoHostFits:
+		return ": no host has " + g.Detail
+	}
+	whose := "nobody that wadm knows"
+	if g.Owner != "" {
+		whose = "application " + g.Owner
+	}
+	return fmt.Sprintf(": host %s already runs %s for %s", g.Host, g.Detail, whose)
 }
 
 func unsatisfied(g plan.Gap, r *plan.Resource, have, want int) string {
