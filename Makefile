@@ -3,7 +3,7 @@ TOOL    := go tool -modfile=tools/go.mod
 VERSION ?= 0.1.0
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: check test lint fix bench fuzz generate build
+.PHONY: check test lint fix bench microbench fuzz generate build
 
 check: ## everything, as the README's test command and .ci/run do it
 	./scripts/test.sh
@@ -19,7 +19,10 @@ fix: ## format, and mend what the linters can mend by themselves
 	gofmt -w $$(git ls-files '*.go')
 	$(TOOL) golangci-lint run --fix ./...
 
-bench: ## the speed table: value, floor taken in the same run, ratio
+bench: ## the speed table: value, floor taken in the same run, ratio (docs/benchmarks.md)
+	go run ./internal/bench
+
+microbench: ## the benchmarks beside the packages
 	go test -run '^$$' -bench . -benchmem ./...
 
 fuzz: ## every fuzz target for a minute each: make fuzz FUZZTIME=10m
