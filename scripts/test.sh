@@ -87,15 +87,18 @@ check_static() {
   grep -q 'not a dynamic executable' <<<"$out" || die "wadm needs libraries: $out"
 }
 
-# The first command of the README, ended by itself as soon as the example is deployed. Its state goes nowhere, so
-# that a running wadm dev of the same person keeps its own.
+# The first command of the README, on hosts of both dialects, ended by itself as soon as the example is deployed. Its
+# state goes nowhere, so that a running wadm dev of the same person keeps its own.
 check_dev() {
-  step "wadm dev --once"
-  local state rc=0
+  local state rc=0 dialect
   state=$(mktemp -d)
-  XDG_STATE_HOME=$state timeout 180 go run ./cmd/wadm dev --once </dev/null || rc=$?
+  for dialect in v1 otp; do
+    step "wadm dev --once --dialect $dialect"
+    XDG_STATE_HOME=$state timeout 180 go run ./cmd/wadm dev --once --dialect "$dialect" </dev/null || rc=$?
+    [ "$rc" = 0 ] || break
+  done
   rm -rf "$state"
-  [ "$rc" = 0 ] || die "wadm dev --once ended with $rc"
+  [ "$rc" = 0 ] || die "wadm dev --once --dialect $dialect ended with $rc"
 }
 
 need_redis

@@ -124,7 +124,8 @@ func (f *serverFlags) config(log *slog.Logger) (node.Config, error) {
 	settings := engine.Defaults()
 	settings.Cleanup = time.Duration(f.cleanup) * time.Second
 	cfg := node.Config{
-		URL: f.URL(), Options: options, Lattices: f.lattices, Dialect: dialect, Settings: settings, Log: log, Streams: f.store == "nats",
+		URL: f.URL(), Options: options, Lattices: f.lattices, Dialect: dialect, Settings: settings, Log: log,
+		Streams: f.store == "nats", Domain: f.domain,
 		Ready: func(nc *nats.Conn) {
 			log.Info("ready", "version", version, "server", nc.ConnectedUrlRedacted(), "lattices", f.lattices, "store", f.store)
 		},
