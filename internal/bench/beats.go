@@ -54,7 +54,7 @@ func heartbeats(pairs int) ([]*row, error) {
 		}
 	}
 	rate := &row{Name: "heartbeat-steady", What: "rate", Unit: "1/s",
-		Work: "1,000 hosts x 100 components (100 deployed applications), heartbeats of 36 KB that say nothing new, through feed and engine, as fast as they are heard, in made-up time (30 s between two of one host); publisher and server in processes of their own; floor: a subscriber that does nothing"}
+		Work: "1,000 hosts x 100 components (100 deployed applications), heartbeats of 35 KB that say nothing new, through feed and engine, as fast as they are heard, in made-up time (30 s between two of one host); publisher and server in processes of their own; floor: a subscriber that does nothing"}
 	cpu := &row{Name: "heartbeat-steady", What: "CPU per event", Unit: "us"}
 	var total heard
 	var rates, loads []float64
@@ -119,57 +119,30 @@ func (r *rig) turn(who string) (heard, error) {
 	return out, nil
 }
 
-// publishRole is the hosts: every heartbeat differs from the one before in its uptime alone.
+// publisher is the hosts: every heartbeat differs from the one before in its uptime alone.
+type publisher struct {
+	nc     *nats.Conn
+	beats  [crowdHosts][]byte
+	places [crowdHosts][]int // of the uptime in a heartbeat
+	uptime uint64            // seconds
+	credit chan struct{}
+	jobs   chan string
+}
+
+// firstUptime has so many digits that a heartbeat never changes its length.
+const firstUptime = 10_000_000
+
 func publishRole(ctx context.Context, url string, _ []string) error {
 	nc, err := nats.Connect(url, nats.Name("bench publisher"))
 	if err != nil {
 		return fmt.Errorf("connecting: %w", err)
 	}
 	defer nc.Close()
-	c, err := newCrowd(usualMix)
-	if err != nil {
+	p := &publisher{nc: nc, uptime: firstUptime, credit: make(chan struct{}, window), jobs: make(chan string, 1)}
+	if err := p.write(); err != nil {
 		return err
 	}
-	const digits = 10_000_000 // an uptime of so many seconds does not change its length
-	var beats [crowdHosts][]byte
-	var places [crowdHosts][]int
-	for i := range beats {
-		if beats[i], err = c.beat(i, digits); err != nil {
-			return err
-		}
-		for at := 0; ; at++ {
-			n := bytes.Index(beats[i][at:], []byte(fmt.Sprint(digits)))
-			if n < 0 {
-				break
-			}
-			at += n
-			places[i] = append(places[i], at)
-		}
-	}
-	credit := make(chan struct{}, window)
-	uptime := uint64(digits)
-	jobs := make(chan string, 1)
-	for subject, hear := range map[string]nats.MsgHandler{
-		"bench.publish": func(m *nats.Msg) {
-			var who string
-			_ = json.Unmarshal(m.Data, &who) // nobody hears it then, and the turn fails
-			if who == "" {
-				who = string(m.Data)
-			}
-			reply(m, true)
-			jobs <- who
-		},
-		"bench.credit": func(*nats.Msg) {
-			for range perCredit {
-				<-credit
-			}
-		},
-	} {
-		if _, err := nc.Subscribe(subject, hear); err != nil {
-			return fmt.Errorf("listening on %s: %w", subject, err)
-		}
-	}
-	if err := nc.Flush(); err != nil {
+	if err := p.listen(); err != nil {
 		return fmt.Errorf("listening: %w", err)
 	}
 	ready("")
@@ -177,23 +150,71 @@ func publishRole(ctx context.Context, url string, _ []string) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case who := <-jobs:
-			subject := wasmbus.V1EventSubject(who, "host_heartbeat")
-			for n := range perTurn {
-				host := n % crowdHosts
-				if host == 0 {
-					uptime += uint64(period / time.Second)
-				}
-				for _, at := range places[host] {
-					copy(beats[host][at:], fmt.Sprint(uptime))
-				}
-				credit <- struct{}{}
-				if err := nc.Publish(subject, beats[host]); err != nil {
-					return fmt.Errorf("publishing: %w", err)
-				}
+		case who := <-p.jobs:
+			if err := p.turn(who); err != nil {
+				return fmt.Errorf("publishing: %w", err)
 			}
 		}
 	}
+}
+
+// write prepares one heartbeat of each host.
+func (p *publisher) write() error {
+	c, err := newCrowd(usualMix)
+	if err != nil {
+		return err
+	}
+	uptime := []byte(fmt.Sprint(firstUptime))
+	for i := range p.beats {
+		if p.beats[i], err = c.beat(i, firstUptime); err != nil {
+			return err
+		}
+		for at := 0; ; at++ {
+			n := bytes.Index(p.beats[i][at:], uptime)
+			if n < 0 {
+				break
+			}
+			at += n
+			p.places[i] = append(p.places[i], at)
+		}
+	}
+	return nil
+}
+
+func (p *publisher) listen() error {
+	if _, err := p.nc.Subscribe("bench.publish", func(m *nats.Msg) {
+		reply(m, true)
+		p.jobs <- string(m.Data)
+	}); err != nil {
+		return err
+	}
+	if _, err := p.nc.Subscribe("bench.credit", func(*nats.Msg) {
+		for range perCredit {
+			<-p.credit
+		}
+	}); err != nil {
+		return err
+	}
+	return p.nc.Flush()
+}
+
+// turn has the hosts of one lattice beat in turn, as fast as they are heard.
+func (p *publisher) turn(who string) error {
+	subject := wasmbus.V1EventSubject(who, "host_heartbeat")
+	for n := range perTurn {
+		host := n % crowdHosts
+		if host == 0 {
+			p.uptime += uint64(period / time.Second)
+		}
+		for _, at := range p.places[host] {
+			copy(p.beats[host][at:], fmt.Sprint(p.uptime))
+		}
+		p.credit <- struct{}{}
+		if err := p.nc.Publish(subject, p.beats[host]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // listener counts what is heard, pays for it, and tells when a turn is over.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"runtime/pprof"
@@ -24,7 +23,7 @@ func serveRole(ctx context.Context, url string, lattices []string) error {
 		defer stop()
 	}
 	err := node.Run(ctx, node.Config{
-		URL: url, Lattices: lattices, Streams: true, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		URL: url, Lattices: lattices, Streams: true, Log: slog.New(slog.NewTextHandler(nowhere{}, nil)),
 		Ready: func(*nats.Conn) { ready("") },
 		Open: func(ctx context.Context, nc *nats.Conn) (node.Stores, error) {
 			s, err := kvstore.Open(ctx, nc, kvstore.Options{})
@@ -39,6 +38,11 @@ func serveRole(ctx context.Context, url string, lattices []string) error {
 	}
 	return nil
 }
+
+// nowhere is where the log goes: its lines are made, as the server makes them.
+type nowhere struct{}
+
+func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
 
 // profile writes a CPU profile of a role to the folder that WADM_BENCH_PROFILE names.
 func profile(role string) (stop func(), err error) {

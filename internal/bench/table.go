@@ -108,6 +108,7 @@ func newReport(pairs int, now time.Time) *report {
 func (r *report) json(w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
 	return enc.Encode(r)
 }
 
