@@ -111,7 +111,7 @@ func deploys(scenes ...scene) taken {
 // run takes the pairs of a scene, each in a lattice of its own: what the last one left open must not be measured.
 func (s *scene) run(r *rig, pairs int) (*row, error) {
 	out := s.row
-	var replied, first []float64
+	var replied, first, cpu, floorCPU []float64
 	for turn := range pairs + 1 {
 		name := fmt.Sprint(s.lattice, turn)
 		if err := r.until("the hosts of "+name, func() (bool, error) { return r.knows(name, s.hosts) }); err != nil {
@@ -120,24 +120,26 @@ func (s *scene) run(r *rig, pairs int) (*row, error) {
 		if err := s.prepare(r, name); err != nil {
 			return nil, err
 		}
-		took, err := r.timed("wadm.api."+name+".model.deploy."+s.app, "{}", s.commands)
+		took, err := r.timed("serve", "wadm.api."+name+".model.deploy."+s.app, "{}", s.commands)
 		if err != nil {
 			return nil, err
 		}
 		if err := s.order(r, name); err != nil {
 			return nil, err
 		}
-		least, err := r.timed("bench.floor.deploy", "", s.commands)
+		least, err := r.timed("floor", "bench.floor.deploy", "", s.commands)
 		if err != nil {
 			return nil, err
 		}
 		if turn > 0 { // the first one warms up
 			out.Pairs = append(out.Pairs, pair{took.last, least.last})
 			replied, first = append(replied, took.reply), append(first, took.first)
+			cpu, floorCPU = append(cpu, took.cpu), append(floorCPU, least.cpu)
 		}
 	}
 	out.sum(s.aim)
-	out.Notes = append(out.Notes, fmt.Sprintf("of that, median: the reply after %s ms, the first command after %s ms", number(median(replied)), number(median(first))))
+	out.Notes = append(out.Notes, fmt.Sprintf("of that, median: the reply after %s ms, the first command after %s ms", number(median(replied)), number(median(first))),
+		fmt.Sprintf("CPU of the server until the last command: %s ms, of the floor %s ms; on a busy machine the time grows with it", number(median(cpu)), number(median(floorCPU))))
 	return &out, nil
 }
 
@@ -159,16 +161,20 @@ func (r *rig) knows(lattice string, hosts int) (bool, error) {
 const pingWindow = 2.2
 
 // times are in milliseconds from the sending of the request.
-type times struct{ reply, first, last float64 }
+type times struct{ reply, first, last, cpu float64 }
 
 // timed sends a request and waits for the hosts to say that all commands came.
-func (r *rig) timed(subject, body string, commands int) (times, error) {
+func (r *rig) timed(role, subject, body string, commands int) (times, error) {
+	var before, after float64
 	full, err := r.nc.SubscribeSync("bench.hosts.full")
 	if err != nil {
 		return times{}, fmt.Errorf("listening to the hosts: %w", err)
 	}
 	defer func() { _ = full.Unsubscribe() }() // fails only when the connection is gone
 	if err := r.ask("bench.hosts.expect", commands, nil); err != nil {
+		return times{}, err
+	}
+	if err := r.ask("bench."+role+".cpu", nil, &before); err != nil {
 		return times{}, err
 	}
 	began := time.Now()
@@ -185,8 +191,11 @@ func (r *rig) timed(subject, body string, commands int) (times, error) {
 	if err := json.Unmarshal(m.Data, &came); err != nil {
 		return times{}, fmt.Errorf("reading when commands came: %w", err)
 	}
+	if err := r.ask("bench."+role+".cpu", nil, &after); err != nil {
+		return times{}, err
+	}
 	since := func(at int64) float64 { return float64(at-began.UnixNano()) / 1e6 }
-	return times{reply: replied.Seconds() * 1000, first: since(came.First), last: since(came.Last)}, nil
+	return times{reply: replied.Seconds() * 1000, first: since(came.First), last: since(came.Last), cpu: (after - before) * 1000}, nil
 }
 
 // order hands the floor what ours has just written and sent.

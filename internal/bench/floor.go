@@ -33,6 +33,7 @@ func floorRole(ctx context.Context, url string, _ []string) error {
 	}
 	f := &bareServer{ctx: ctx, nc: nc, js: js, inbox: nc.NewInbox() + "."}
 	for subject, hear := range map[string]nats.MsgHandler{
+		"bench.floor.cpu":    tellCPU,
 		"bench.floor.order":  f.take,
 		"bench.floor.deploy": f.deploy,
 		f.inbox + "*":        func(*nats.Msg) { <-f.window },
