@@ -239,6 +239,9 @@ func (e *Engine) expired(outs []ledger.Outcome) {
 			continue
 		}
 		key := lattice.Key{Kind: c.Target.Kind, ID: c.Target.ID, Link: c.Target.Link}
+		if key.ID == "" {
+			key.ID, _ = e.state.Resolve(key.Kind, c.Target.Ref) // learned since, from another host
+		}
 		e.touched(e.state.CastDoubt(h.ID, key, e.now))
 	}
 }
