@@ -203,15 +203,36 @@ func (b *bucket) make(ctx context.Context) error {
 	if b.s.opts.Memory {
 		storage = jetstream.MemoryStorage
 	}
-	_, err := b.s.js.CreateStream(ctx, jetstream.StreamConfig{
+	config := jetstream.StreamConfig{
 		Name: b.stream(), Subjects: []string{"$KV." + b.name + ".>"}, Storage: storage, Replicas: b.s.opts.Replicas,
 		MaxMsgsPerSubject: 1, MaxBytes: b.maxBytes, MaxMsgs: -1, MaxMsgSize: -1, MaxConsumers: -1,
 		Discard: jetstream.DiscardNew, AllowRollup: true, DenyDelete: true, AllowDirect: true, Duplicates: 2 * time.Minute,
-	})
+	}
+	_, err := b.s.js.CreateStream(ctx, config)
+	for try := 1; cannotCreate(err) && try <= createTries; try++ {
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Duration(try) * createPause):
+			_, err = b.s.js.CreateStream(ctx, config)
+		}
+	}
 	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 		return nil // another process was faster, with settings of its own
 	}
 	return err
+}
+
+// A stream that was deleted a moment ago cannot always be made again: the server takes its files away beside answering.
+const (
+	createTries = 3
+	createPause = 50 * time.Millisecond
+)
+
+// cannotCreate tells whether the server failed to make the files of a stream.
+func cannotCreate(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == 10049
 }
 
 // forget drops the binding, if it still is this one; the next use binds or makes the bucket again.

@@ -192,6 +192,21 @@ func TestAnExistingBucketIsUsedAsItIs(t *testing.T) {
 	})
 }
 
+func TestFilesThatAreBeingTakenAwayAreNoLastingFailure(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want bool
+	}{
+		{nil, false},
+		{fmt.Errorf("making: %w", &jetstream.APIError{Code: 500, ErrorCode: 10049}), true},
+		{&jetstream.APIError{Code: 400, ErrorCode: 10058}, false},
+	} {
+		if got := cannotCreate(tt.err); got != tt.want {
+			t.Errorf("%v: tried again is %v", tt.err, got)
+		}
+	}
+}
+
 func TestBucketsThatAreDeletedWhileItRuns(t *testing.T) {
 	purge := func(t *testing.T, nc *nats.Conn) {
 		js, err := jetstream.New(nc)
