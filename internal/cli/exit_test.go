@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wadm-go/wadm/client"
 	"github.com/wadm-go/wadm/wadmapi"
@@ -97,5 +98,20 @@ func TestAListFitsTheScreen(t *testing.T) {
 		if whole := strings.Contains(out.String(), strings.Repeat("far ", 99)+"far"); whole != (columns == 0) {
 			t.Errorf("on %d columns it prints %q", columns, out.String())
 		}
+	}
+}
+
+func TestHostsAreWaitedForWhileNobodyOwnsThem(t *testing.T) {
+	scripted, f := follow(t)
+	asked := 0
+	scripted.refuse = func([]byte) any {
+		if asked++; asked == 1 {
+			return wadmapi.HostsReply{Result: wadmapi.ResultError, Message: "lattice default: no owner since 2026-01-02T03:04:05Z"}
+		}
+		return wadmapi.HostsReply{Result: wadmapi.ResultSuccess, Hosts: []wadmapi.Host{hostWith("host-a")}}
+	}
+	s := &session{Settings: &Settings{Timeout: time.Minute}, client: f.Client}
+	if hosts, err := s.hostsOfOwner(t.Context()); err != nil || len(hosts) != 1 || asked != 2 {
+		t.Errorf("after %d questions: %v, %v", asked, hosts, err)
 	}
 }

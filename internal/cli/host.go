@@ -2,14 +2,17 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/wadm-go/wadm/client"
 	"github.com/wadm-go/wadm/wadmapi"
 )
 
@@ -30,7 +33,7 @@ func Host() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, s *session, _ []string) error {
 			return s.watch(ctx, w, func() (any, func(io.Writer), error) {
-				hosts, err := s.client.Hosts(ctx)
+				hosts, err := s.hostsOfOwner(ctx)
 				if hosts == nil {
 					hosts = []wadmapi.Host{}
 				}
@@ -41,6 +44,25 @@ func Host() *cobra.Command {
 	w.add(list)
 	cmd.AddCommand(list)
 	return cmd
+}
+
+// ownerWithin is how long a lattice may be without an owner when one process follows another: the time of a lease and a little.
+const ownerWithin = 5 * time.Second
+
+// hostsOfOwner asks the owner of the lattice, and waits for it if there is none at this moment.
+func (s *session) hostsOfOwner(ctx context.Context) ([]wadmapi.Host, error) {
+	for began := time.Now(); ; {
+		hosts, err := s.client.Hosts(ctx)
+		var refused *client.Error
+		if !errors.As(err, &refused) || !strings.Contains(refused.Message, "no owner") || time.Since(began) > min(ownerWithin, s.Timeout) {
+			return hosts, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 func (s *session) hostTable(w io.Writer, hosts []wadmapi.Host) {

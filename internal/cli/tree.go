@@ -81,6 +81,9 @@ func count(p *Part) string {
 	if p.Kind == "link" || p.Kind == "config" {
 		return ""
 	}
+	if p.Unknown && p.Have < p.Want {
+		return fmt.Sprintf("?/%d", p.Want)
+	}
 	return fmt.Sprintf("%d/%d", p.Have, p.Want)
 }
 

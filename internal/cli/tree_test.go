@@ -92,10 +92,17 @@ func TestTreeShowsAnApplication(t *testing.T) {
   ├─ http-server → hello       wasi:http/incoming-handler  not linked
   └─ config hello-addr                                     not confirmed`},
 		{"a server that does not tell of hosts", told(wadmapi.StatusDeployed, nil), nil, nil, `
-  ├─ http-server   provider    0/1
-  ├─ hello         component   0/6
+  ├─ http-server   provider    1/1
+  ├─ hello         component   6/6
   ├─ http-server → hello       wasi:http/incoming-handler  linked
   └─ config hello-addr                                     set`},
+		{"a server that does not tell of hosts, and is at work", told(wadmapi.StatusReconciling, map[string]wadmapi.StatusInfo{
+			"hello-hello": {Type: wadmapi.StatusReconciling, Message: "Scaling component on 2 host(s)"},
+		}), nil, nil, `
+  ├─ http-server   provider    1/1
+  ├─ hello         component   ?/6                         Scaling component on 2 host(s)
+  ├─ http-server → hello       wasi:http/incoming-handler  linked
+  └─ config hello-addr                                     not confirmed`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v := look(m, tt.status, tt.hosts)

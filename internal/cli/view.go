@@ -17,7 +17,8 @@ type Part struct {
 	Want    int                `json:"want"` // instances; 1 for links and configs
 	Have    int                `json:"have"` // of the wanted image
 	Old     int                `json:"old,omitempty"`
-	Where   []Placed           `json:"where,omitempty"` // by host name
+	Unknown bool               `json:"unknown,omitempty"` // nobody tells what the hosts run: have is what the status implies
+	Where   []Placed           `json:"where,omitempty"`   // by host name
 	Status  wadmapi.StatusType `json:"status,omitempty"`
 	Message string             `json:"message,omitempty"`
 }
@@ -83,6 +84,9 @@ func look(m *oam.Manifest, s wadmapi.Status, hosts []wadmapi.Host) View {
 		part := lookAt(m, c, hosts)
 		if st, ok := told[m.EffectiveID(c)]; ok {
 			part.Status, part.Message = st.Type, st.Message
+		}
+		if part.Unknown = hosts == nil; part.Unknown && part.Status == wadmapi.StatusDeployed {
+			part.Have = part.Want
 		}
 		v.Parts = append(v.Parts, part)
 		links = append(links, linksOf(m, c, told)...)
