@@ -271,9 +271,42 @@ func (e *Engine) decide(a *app) {
 			a.run.Manifest = oam.Canonical(a.before)
 		}
 	}
+	was := a.wanted
 	e.derive(a)
 	e.forgetLists(a)
+	e.keepTraces(a, was)
+	e.keepTraces(a, a.from)
 	e.refresh(a)
+}
+
+// keepTraces remembers what the revision until now may have left in the lattice, whoever put it: an owner before us whose last save did not come to be, or
+// an older program. What the next revision does not want of it is taken away when its time has come, however many revisions follow until then.
+func (e *Engine) keepTraces(a *app, was *plan.Wanted) {
+	if was == nil || len(was.Refused) > 0 {
+		return // nothing was done for it
+	}
+	for _, c := range was.Configs {
+		if at, ok := slices.BinarySearch(a.run.Configs, c.Name); !ok && c.Managed {
+			a.run.Configs = slices.Insert(slices.Clone(a.run.Configs), at, c.Name)
+		}
+	}
+	for i := range was.Links {
+		l, known := was.Links[i].Resolved(e.state)
+		if _, applied := a.Applied(l); !known || applied || e.wantsLink(a, l) {
+			continue
+		}
+		a.run.Links = append(slices.Clone(a.run.Links), AppliedLink{Link: l})
+	}
+	e.users.drop(a)
+	e.users.add(a, e.state)
+}
+
+// wantsLink says that the application wants a link there.
+func (e *Engine) wantsLink(a *app, l lattice.Link) bool {
+	return a.wanted != nil && slices.ContainsFunc(a.wanted.Links, func(w plan.Link) bool {
+		want, known := w.Resolved(e.state)
+		return known && want.Slot() == l.Slot() && want.Target == l.Target
+	})
 }
 
 // forgetLists drops from the record what the wanted revision changes: from now on one host has the old list and another the new one, and a revision after

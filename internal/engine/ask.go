@@ -163,7 +163,14 @@ func (e *Engine) askLinks() {
 		e.repeatAt(Question{Topic: AskLinks}, soonest)
 		return
 	}
-	e.ask(Question{Topic: AskLinks})
+	e.askSoon(Question{Topic: AskLinks})
+}
+
+// askSoon puts a question that a plan has, but one that has just failed not before its time: a host may refuse at once, and each refusal makes a plan.
+func (e *Engine) askSoon(q Question) {
+	if _, later := e.again[q]; !later {
+		e.ask(q)
+	}
 }
 
 // resync asks for what no heartbeat tells.

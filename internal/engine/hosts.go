@@ -48,6 +48,11 @@ func (e *Engine) isSuspect(h *lattice.Host) (at time.Duration, yes bool) {
 	return at, e.now >= at
 }
 
+// missedBeat says that a heartbeat of the host is overdue.
+func (e *Engine) missedBeat(h *lattice.Host) bool {
+	return e.now >= h.LastSeen+h.Period()+min(e.cfg.Settings.Grace, h.Period()/2)
+}
+
 // isDead judges a suspect that did not answer: nobody listens on its subject any more, or it has been silent for the clean-up interval and owes
 // no start that could keep it busy. A host that answers a ping is seen, and so never gets here.
 func (e *Engine) isDead(h *lattice.Host, nobodyListens bool) bool {
@@ -150,10 +155,9 @@ func (e *Engine) lostHost() {
 	e.losses = append(kept, e.now)
 	total := len(e.losses) + len(e.state.Hosts())
 	vanishing := len(e.losses)
-	// order: counted only.
-	for silent := range e.watch.suspect {
-		if e.state.Host(silent) != nil {
-			vanishing++ // not yet judged, and silent for as long
+	for _, h := range e.state.Hosts() {
+		if e.missedBeat(h) {
+			vanishing++ // not yet judged; hosts that die together miss their beats one after the other
 		}
 	}
 	if vanishing >= e.cfg.Settings.BrakeHosts && float64(vanishing) > e.cfg.Settings.BrakeShare*float64(total) {
@@ -252,6 +256,11 @@ func (e *Engine) windowClosed(asked time.Duration) {
 		e.closed = true
 		e.askAbsent()
 		e.allDirty()
+	}
+	for _, h := range e.state.Hosts() {
+		if h.LastSeen < asked && e.missedBeat(h) {
+			e.watch.suspect[h.ID] = true // no beat, and no answer though busy hosts answer: nothing new is given to it
+		}
 	}
 	switch {
 	case e.brake == lattice.Never:

@@ -23,7 +23,7 @@ func (e *Engine) belief(a *app) plan.Belief {
 				return false
 			}
 			_, silent := e.isSuspect(h)
-			return silent
+			return silent || e.watch.suspect[id]
 		},
 	}
 	if at, unheard := e.unheard(); unheard {
@@ -189,7 +189,7 @@ func (e *Engine) accept(a *app, res *plan.Result, scope plan.Scope) {
 		e.askLinks()
 	}
 	for _, c := range res.AskConfig {
-		e.ask(Question{Topic: AskConfig, Name: c})
+		e.askSoon(Question{Topic: AskConfig, Name: c})
 	}
 }
 
@@ -312,6 +312,7 @@ func (e *Engine) confirmedEmpty(a *app) bool {
 		h := e.state.Host(lattice.HostID(id))
 		switch {
 		case h == nil && e.now < a.began+e.cfg.Settings.DeadKept:
+			a.wake(a.began + e.cfg.Settings.DeadKept)
 			empty = false
 		case h != nil && h.InventoryAsked <= a.began:
 			e.ask(Question{Topic: AskInventory, Host: h.ID})

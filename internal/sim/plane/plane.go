@@ -270,7 +270,7 @@ func (o *owner) carryOut(out engine.Output) {
 		p.Told = append(p.Told, fmt.Sprintf("%s %s %s: %s", t.App, t.Status.Version, t.Status.Status.Type, t.Status.Status.Message))
 	}
 	p.Notices = append(p.Notices, out.Notice...)
-	o.wakeAt(out.Wake, func() { o.push(engine.Tick{}) })
+	o.sleep(out.Wake)
 	o.expire()
 }
 
@@ -285,6 +285,20 @@ func (o *owner) expire() {
 		if o.expiring == at {
 			o.expiring = -1
 			o.expire()
+		}
+	})
+}
+
+// sleep has the machine step again at a time, and at no time that it asked for before.
+func (o *owner) sleep(until time.Duration) {
+	if o.woken == until {
+		return
+	}
+	o.woken = until
+	o.wakeAt(until, func() {
+		if o.woken == until {
+			o.woken = lattice.Never
+			o.push(engine.Tick{})
 		}
 	})
 }
