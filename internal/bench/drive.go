@@ -37,7 +37,7 @@ func (d *driver) settle() {
 		ins = append(ins, engine.WishSeen{Wish: w})
 	}
 	d.drive(append(ins, engine.SnapshotEnd{})...)
-	d.now += 50 * time.Second // as in a lattice that has been watched for a while, though before any host is missed
+	d.now += 30 * time.Second // as in a lattice that has been watched for a while, though before any beat is missed
 	d.drive(engine.Tick{})
 }
 

@@ -497,10 +497,21 @@ func (e *Engine) acceptedStored(entry ledger.Entry) {
 	case ledger.DeleteLink:
 		e.touched(e.state.Apply(lattice.LinkDeleted{Slot: entry.Link.Slot(), Target: entry.Link.Target}, e.now))
 	case ledger.PutConfig:
-		e.touched(e.state.Apply(lattice.Config{Name: entry.ConfigName, Asked: entry.SentAt, Found: true, Values: entry.Values}, e.now))
+		e.acceptedConfig(lattice.Config{Name: entry.ConfigName, Asked: entry.SentAt, Found: true, Values: entry.Values})
 	case ledger.DeleteConfig:
-		e.touched(e.state.Apply(lattice.Config{Name: entry.ConfigName, Asked: entry.SentAt}, e.now))
+		e.acceptedConfig(lattice.Config{Name: entry.ConfigName, Asked: entry.SentAt})
 	}
+}
+
+// acceptedConfig folds a config as it was written. What was read meanwhile and says otherwise may have been read before the writing or after it: so it is
+// read again.
+func (e *Engine) acceptedConfig(c lattice.Config) {
+	read, known := e.state.Config(c.Name)
+	if known && read.Asked != lattice.Never && read.Asked >= c.Asked && (read.Found != c.Found || !maps.Equal(read.Values, c.Values)) {
+		e.touched(e.state.Apply(lattice.ConfigSet{Name: c.Name}, e.now))
+		return
+	}
+	e.touched(e.state.Apply(c, e.now))
 }
 
 // settled marks and remembers what came of commands.
