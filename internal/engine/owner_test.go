@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -343,5 +344,23 @@ func TestTheViewIsACopyOfWhatIsKnown(t *testing.T) {
 	compare(t, "applications", []AppView{{Name: "shop", Version: "v1", Status: v.Apps[0].Status, Told: true}}, v.Apps)
 	if v.Apps[0].Status.Status.Type != "deployed" {
 		t.Errorf("the status is %+v", v.Apps[0].Status)
+	}
+}
+
+// Hosts that were cut off together with us come back one by one: until each would have sent a heartbeat, what was told of an application stands.
+func TestALatticeWithoutHostsIsBelievedAfterAHeartbeat(t *testing.T) {
+	w := wish(Deploy, webOf("v1", 2))
+	l := newLab(t, "N1").begin(w)
+	l.wait(5 * time.Second)
+	l.statusIs("deployed")
+	l.hosts["N1"].gone = true
+	l.follow(w)
+	l.wait(30 * time.Second)
+	if len(l.told) > 0 {
+		t.Errorf("told within a heartbeat: %q", l.told)
+	}
+	l.wait(10 * time.Second)
+	if len(l.told) == 0 || !strings.HasPrefix(l.told[len(l.told)-1], "shop failed") {
+		t.Errorf("told after a heartbeat: %q, want failed", l.told)
 	}
 }

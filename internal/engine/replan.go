@@ -32,7 +32,7 @@ func (e *Engine) belief(a *app) plan.Belief {
 	}
 	b.MayStart = a.fresh || e.absenceProven(a)
 	if !b.MayStart {
-		if at := e.state.ListeningSince() + e.cfg.Settings.Period + e.cfg.Settings.Grace; at > e.now {
+		if at := e.listened(); at > e.now {
 			b.StartAt = at // later than that only a host's word, or its death, frees it
 		}
 	}
@@ -43,7 +43,7 @@ func (e *Engine) belief(a *app) plan.Belief {
 // dead, or a whole heartbeat period has passed in which it did not show itself. Without a record only the time frees it. A host that has shown itself
 // and not said what it runs proves nothing, however long that takes: it is waited for until it speaks or is declared dead.
 func (e *Engine) absenceProven(a *app) bool {
-	timeUp := e.now >= e.state.ListeningSince()+e.cfg.Settings.Period+e.cfg.Settings.Grace
+	timeUp := e.now >= e.listened()
 	if a.revise == 0 {
 		return timeUp && !slices.ContainsFunc(e.state.Hosts(), func(h *lattice.Host) bool { return h.InventoryAsked == lattice.Never })
 	}
@@ -57,6 +57,11 @@ func (e *Engine) absenceProven(a *app) bool {
 		}
 	}
 	return true
+}
+
+// listened is when every live host has sent a heartbeat since we listen.
+func (e *Engine) listened() time.Duration {
+	return e.state.ListeningSince() + e.cfg.Settings.Period + e.cfg.Settings.Grace
 }
 
 // unheard says that a host was seen whose contents are not known yet: for a moment nothing is placed, for it may run what seems missing.
@@ -331,6 +336,8 @@ func (e *Engine) tell(a *app) {
 		// Hosts may be about to answer.
 	case a.run.Deleting:
 		e.tellDeleting(a)
+	case a.hostless && !a.fresh && e.now < e.listened():
+		a.wake(e.listened()) // no host at all just after we connected: they may be connecting themselves
 	case a.hostless && len(a.run.Hosts) == 0:
 		e.publish(a, status.Waiting(a.run.Version))
 	case a.hostless:
