@@ -336,12 +336,8 @@ func (e *Engine) tell(a *app) {
 		// Hosts may be about to answer.
 	case a.run.Deleting:
 		e.tellDeleting(a)
-	case a.hostless && !a.fresh && e.now < e.listened():
-		a.wake(e.listened()) // no host at all just after we connected: they may be connecting themselves
-	case a.hostless && len(a.run.Hosts) == 0:
-		e.publish(a, status.Waiting(a.run.Version))
 	case a.hostless:
-		e.publish(a, status.Of(a.wanted, e.missingAll(a), 0, 0))
+		e.tellHostless(a)
 	case len(a.wanted.Refused) > 0:
 		e.publish(a, status.Refused(a.run.Version, a.wanted.Refused))
 	case a.fresh || !a.undecided():
@@ -394,6 +390,18 @@ func (e *Engine) liveConfirmed(a *app) bool {
 		}
 	}
 	return true
+}
+
+// tellHostless tells of a lattice without hosts. Just after we connected they may be connecting themselves: until then what was told stands.
+func (e *Engine) tellHostless(a *app) {
+	switch {
+	case !a.fresh && e.now < e.listened():
+		a.wake(e.listened())
+	case len(a.run.Hosts) == 0:
+		e.publish(a, status.Waiting(a.run.Version))
+	default:
+		e.publish(a, status.Of(a.wanted, e.missingAll(a), 0, 0))
+	}
 }
 
 // missingAll is how an application stands in a lattice that has lost its last host.
