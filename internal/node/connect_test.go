@@ -87,7 +87,7 @@ func TestALostConnection(t *testing.T) {
 		}
 		return out
 	}}
-	log := &logbook{}
+	log := &natstest.Logbook{}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
@@ -108,8 +108,8 @@ func TestALostConnection(t *testing.T) {
 
 	natstest.Start(t, func(o *server.Options) { o.Port = port })
 	within(t, 10*time.Second, "the machine is told of the return", func() bool { return f.last().seen(is[engine.Connected]) == 2 })
-	within(t, 10*time.Second, "the log tells of it", func() bool { return log.count("connected to NATS again") == 1 })
-	if n := log.count("the connection to NATS was lost"); n != 1 {
+	within(t, 10*time.Second, "the log tells of it", func() bool { return log.Count("connected to NATS again") == 1 })
+	if n := log.Count("the connection to NATS was lost"); n != 1 {
 		t.Errorf("the loss is told %d times", n)
 	}
 	if n := len(f.all("default")); n != 1 {
@@ -132,7 +132,7 @@ func TestOnJetStreamInRealTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	w := &world{t: t, srv: srv, nc: natstest.Connect(t, srv), hosts: h, log: &logbook{}}
+	w := &world{t: t, srv: srv, nc: natstest.Connect(t, srv), hosts: h, log: &natstest.Logbook{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() {

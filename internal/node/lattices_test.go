@@ -106,7 +106,7 @@ func (w *world) listHosts(name string) wadmapi.HostsReply {
 func TestHostList(t *testing.T) {
 	natstest.Bubble(t, func(t *testing.T) {
 		w := newWorld(t, wasmbus.DialectV1, 2)
-		a, cut := w.startCut(nil, "a")
+		a, _ := w.startCut(nil, "a")
 		w.deploy("default", helloV1)
 		w.untilStatus("default", "deployed", time.Minute)
 		time.Sleep(40 * time.Second)
@@ -141,7 +141,6 @@ func TestHostList(t *testing.T) {
 		if reply := w.listHosts("nowhere"); reply.Result != wadmapi.ResultError || !strings.Contains(reply.Message, "nowhere") {
 			t.Errorf("a lattice that nobody owns: %+v", reply)
 		}
-		_ = cut
 	})
 }
 

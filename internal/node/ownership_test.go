@@ -328,7 +328,7 @@ func TestAPanicStopsOneLatticeForAMoment(t *testing.T) {
 		w.until("it has been given everything again", 2*time.Second, func() bool {
 			return again.seen(is[engine.Connected]) == 1 && again.seen(is[engine.WishSeen]) == 1 && again.seen(is[engine.SnapshotEnd]) == 1
 		})
-		if n := w.log.count("the owner failed"); n != 1 {
+		if n := w.log.Count("the owner failed"); n != 1 {
 			t.Errorf("the log tells of %d failures", n)
 		}
 	})
@@ -349,7 +349,7 @@ func TestAPanickingOwnerIsGivenLongerAndLongerPauses(t *testing.T) {
 				t.Fatalf("%d owners until now, want %d", n, want.made)
 			}
 		}
-		if n := w.log.count("epoch=2"); n != 0 {
+		if n := w.log.Count("epoch=2"); n != 0 {
 			t.Error("the lease was lost meanwhile, though the process lives")
 		}
 	})

@@ -4,10 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,8 +15,6 @@ import (
 	"github.com/wadm-go/wadm/internal/memstore"
 	"github.com/wadm-go/wadm/internal/natstest"
 	"github.com/wadm-go/wadm/internal/sim"
-	"github.com/wadm-go/wadm/internal/store"
-	"github.com/wadm-go/wadm/wadmapi"
 	"github.com/wadm-go/wadm/wasmbus"
 )
 
@@ -86,13 +81,13 @@ type world struct {
 	nc    *nats.Conn // of the client
 	store *memstore.Store
 	hosts *sim.Hosts
-	log   *logbook
+	log   *natstest.Logbook
 }
 
 func newWorld(t *testing.T, d wasmbus.Dialect, hosts int) *world {
 	t.Helper()
 	srv := natstest.InProcess(t)
-	w := &world{t: t, srv: srv, nc: natstest.Connect(t, srv), store: memstore.New(), log: &logbook{}}
+	w := &world{t: t, srv: srv, nc: natstest.Connect(t, srv), store: memstore.New(), log: &natstest.Logbook{}}
 	w.startHosts("default", d, hosts)
 	return w
 }
@@ -240,29 +235,3 @@ func (w *world) commands() int {
 	w.hosts.Do(func(c *sim.Cluster) { n = len(c.Journal()) })
 	return n
 }
-
-// logbook keeps a log for the message of a failing test.
-type logbook struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logbook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logbook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func (l *logbook) count(s string) int { return strings.Count(l.String(), s) }
-
-var (
-	_ io.Writer    = (*logbook)(nil)
-	_ store.Models = (*memstore.Store)(nil)
-	_              = wadmapi.StatusDeployed
-)

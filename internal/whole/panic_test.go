@@ -36,7 +36,7 @@ func TestAFailingLatticeHindersNoOther(t *testing.T) {
 		deploy(t, w.client, shop(wasmbus.DialectV1, oldImage))
 		w.untilStatus("shop", wadmapi.StatusDeployed, 30*time.Second)
 
-		failures := w.log.count("the owner failed")
+		failures := w.log.Count("the owner failed")
 		w.hosts.Do(func(c *sim.Cluster) {
 			if err := c.Kill("host-1"); err != nil {
 				t.Fatal(err)
@@ -52,7 +52,7 @@ func TestAFailingLatticeHindersNoOther(t *testing.T) {
 		w.untilStatus("shop", wadmapi.StatusUndeployed, 30*time.Second)
 		w.wantRuns(map[string]int{}, 0)
 
-		if n := w.log.count("the owner failed") - failures; failures == 0 || n == 0 {
+		if n := w.log.Count("the owner failed") - failures; failures == 0 || n == 0 {
 			t.Errorf("the broken owner failed %d times before and %d times meanwhile: nothing is shown", failures, n)
 		}
 		if _, err := newClient(t, w.nc, "broken").Versions(context.Background(), "shop"); err != nil {

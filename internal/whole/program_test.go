@@ -27,7 +27,7 @@ import (
 type program struct {
 	t     *testing.T
 	cmd   *exec.Cmd
-	log   *logbook
+	log   *natstest.Logbook
 	ended chan struct{}
 }
 
@@ -43,7 +43,7 @@ func build(t *testing.T) string {
 // launch starts the program. It has no environment but the one that a Go program needs, so nobody's WADM_… changes the test.
 func launch(t *testing.T, bin, url string) *program {
 	t.Helper()
-	p := &program{t: t, cmd: exec.Command(bin, "--nats-server", url), log: &logbook{}, ended: make(chan struct{})}
+	p := &program{t: t, cmd: exec.Command(bin, "--nats-server", url), log: &natstest.Logbook{}, ended: make(chan struct{})}
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	p.cmd.Stderr = p.log
 	if err := p.cmd.Start(); err != nil {
@@ -143,7 +143,7 @@ func TestTheProgramStopsAndComesBack(t *testing.T) {
 		t.Logf("owned %s after the start", time.Since(began))
 
 		second := launch(t, bin, srv.ClientURL())
-		waitFor(t, "a second one is ready", 10*time.Second, second, func() bool { return second.log.count("msg=ready") > 0 })
+		waitFor(t, "a second one is ready", 10*time.Second, second, func() bool { return second.log.Count("msg=ready") > 0 })
 		if code := first.end(syscall.SIGTERM); code != 0 {
 			t.Errorf("after SIGTERM it ended with %d\n%s", code, first.log)
 		}

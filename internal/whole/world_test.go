@@ -32,13 +32,13 @@ type world struct {
 	nc     *nats.Conn // of the user
 	client *client.Client
 	hosts  *sim.Hosts
-	log    *logbook
+	log    *natstest.Logbook
 }
 
 func newWorld(t *testing.T, d wasmbus.Dialect, hosts int) *world {
 	t.Helper()
 	srv := natstest.InProcess(t)
-	w := &world{t: t, srv: srv, nc: natstest.Connect(t, srv), log: &logbook{}}
+	w := &world{t: t, srv: srv, nc: natstest.Connect(t, srv), log: &natstest.Logbook{}}
 	w.client = newClient(t, w.nc, "default")
 	if hosts > 0 {
 		w.hosts = startHosts(t, natstest.Connect(t, srv), sim.Options{Dialect: d, Timing: sim.FastTiming()}, hosts)
@@ -265,26 +265,6 @@ func question(subject string) bool {
 	}
 	return tokens[2] == "ping" || tokens[2] == "get" || tokens[2] == "auction"
 }
-
-// logbook keeps a log for the message of a failing test, and lets tests wait for a line of a program.
-type logbook struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logbook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logbook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func (l *logbook) count(s string) int { return strings.Count(l.String(), s) }
 
 // ownerStands asks for the hosts, which the owner of the lattice alone knows.
 func ownerStands(t *testing.T, c *client.Client) bool {
