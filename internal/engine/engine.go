@@ -220,6 +220,7 @@ func (e *Engine) observe(ev lattice.Event) {
 		outs := e.ledger.Observe(ev, e.now)
 		e.awaitDouble(ev, outs)
 		e.settled(outs)
+		e.unseen(outs)
 	}
 	e.touched(eff)
 }

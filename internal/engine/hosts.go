@@ -242,11 +242,32 @@ func (e *Engine) expired(outs []ledger.Outcome) {
 			e.unanswered(h.ID, false)
 			continue
 		}
-		key := lattice.Key{Kind: c.Target.Kind, ID: c.Target.ID, Link: c.Target.Link}
-		if key.ID == "" {
-			key.ID, _ = e.state.Resolve(key.Kind, c.Target.Ref) // learned since, from another host
+		e.touched(e.state.CastDoubt(h.ID, e.keyOf(c), e.now))
+	}
+}
+
+// keyOf is what the command is about. Where its reference was not known to lead to an id yet, that may have been learned since, from another host.
+func (e *Engine) keyOf(c *ledger.Command) lattice.Key {
+	key := lattice.Key{Kind: c.Target.Kind, ID: c.Target.ID, Link: c.Target.Link}
+	if key.ID == "" {
+		key.ID, _ = e.state.Resolve(key.Kind, c.Target.Ref)
+	}
+	return key
+}
+
+// unseen casts doubt where an inventory settled a start that the state does not show: it was older than what the state knows of that key, say than
+// somebody else's start under the same id. What runs there now the host must tell.
+func (e *Engine) unseen(outs []ledger.Outcome) {
+	for i := range outs {
+		entry := &outs[i].Entry
+		h := e.state.Host(entry.Host)
+		if outs[i].Verdict != ledger.Settled || !entry.Starting() || h == nil {
+			continue
 		}
-		e.touched(e.state.CastDoubt(h.ID, key, e.now))
+		key := e.keyOf(&entry.Command)
+		if it := h.Item(key); it == nil || it.CountOf(entry.App) == 0 {
+			e.touched(e.state.CastDoubt(h.ID, key, e.now))
+		}
 	}
 }
 
