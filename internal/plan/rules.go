@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"github.com/wadm-go/wadm/internal/ledger"
@@ -76,6 +77,8 @@ func mayStop(v *View, app string, host lattice.HostID, key lattice.Key, t ledger
 func MaySend(v *View, c *ledger.Command) bool {
 	switch c.Action {
 	case ledger.Scale, ledger.Update:
+	case ledger.DeleteConfig:
+		return mayDelete(v)
 	default:
 		return !v.Belief.Frozen
 	}
@@ -98,4 +101,10 @@ func MaySend(v *View, c *ledger.Command) bool {
 		return have == c.From && mayStop(v, c.App, c.Host, key, c.Target)
 	}
 	return have == c.From || key.ID == "" && c.From == 0
+}
+
+// mayDelete says that what nothing is seen to use may be taken for unused: every live host has said, to this owner and since it was last doubted, what
+// it runs. One that brings up an update holds its inventory back, and ends it with the end of the old image alone.
+func mayDelete(v *View) bool {
+	return !v.Belief.Frozen && !slices.ContainsFunc(v.State.Hosts(), func(h *lattice.Host) bool { return h.InventoryAsked == lattice.Never || h.Doubtful })
 }

@@ -127,6 +127,32 @@ func TestMayStart(t *testing.T) {
 	}
 }
 
+func TestMayDelete(t *testing.T) {
+	told := lattice.Inventory{Host: "N1", Dialect: lattice.V1, Asked: 8 * sec}
+	for _, tc := range []struct {
+		name   string
+		belief Belief
+		events []lattice.Event
+		want   bool
+	}{
+		{"there is no host", Belief{}, nil, true},
+		{"every host has said what it runs", Belief{}, []lattice.Event{told}, true},
+		{"the lattice is frozen", Belief{Frozen: true}, []lattice.Event{told}, false},
+		{"a host has shown itself and not said what it runs", Belief{}, []lattice.Event{told, lattice.HostSeen{Host: "N2", Dialect: lattice.V1}}, false},
+		{"a host is doubted since it said what it runs", Belief{}, []lattice.Event{told, lattice.Scaled{Host: "N1", Key: echoKey, Ref: "echo:1"}}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			v := View{State: lattice.New(), Belief: tc.belief}
+			for _, ev := range tc.events {
+				v.State.Apply(ev, 10*sec)
+			}
+			if got := mayDelete(&v); got != tc.want {
+				t.Errorf("got %t", got)
+			}
+		})
+	}
+}
+
 func TestMayUse(t *testing.T) {
 	w := given(nil, host("N1"))
 	w.in.State.Apply(lattice.HostSeen{Host: "N2"}, 10*sec)

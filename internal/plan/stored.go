@@ -417,7 +417,7 @@ func (p *pass) configUsed(name string) bool {
 		p.out.AskLinks = true // a link may name it
 		return true
 	}
-	if p.out.Leftover > 0 || p.starting() || p.linksUnsettled("") || p.Ledger.OpenOf(p.App) > 0 || len(p.out.Commands) > 0 {
+	if !mayDelete(&p.View) || p.out.Leftover > 0 || p.starting() || p.linksUnsettled("") || p.Ledger.OpenOf(p.App) > 0 || len(p.out.Commands) > 0 {
 		return true
 	}
 	return slices.ContainsFunc(p.State.Links(), func(l lattice.Link) bool {
