@@ -169,6 +169,9 @@ type Wish struct {
 	BasedOn   uint64          `json:"based_on"`           // revision of the model record that the API read
 	At        string          `json:"at,omitempty"`       // RFC 3339, for people
 
+	// Release, of an undeploy or a delete: what runs is let go, not stopped. It goes on running, and the next deploy adopts it.
+	Release bool `json:"release,omitempty"`
+
 	// Read is Manifest, decoded by whoever hands the wish over; nil: nobody has. It is never changed.
 	Read *oam.Manifest `json:"-"`
 }

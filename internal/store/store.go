@@ -38,6 +38,8 @@ type Revision = uint64
 type Version struct {
 	Version  string
 	Manifest json.RawMessage // canonical JSON, as package oam writes it; kept byte for byte when it came from an older program
+	Created  time.Time       // when it was put, UTC, to the millisecond; zero: the store does not know
+	Raw      []byte          // the text as it was put; nil: the store does not know
 }
 
 // Model is all versions of one application, in the order in which they were put (the last is the current one), and which is deployed.
