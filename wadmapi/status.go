@@ -67,3 +67,28 @@ func NewStatus(t StatusType, message string) Status {
 func (s Status) Equal(o Status) bool {
 	return s.Status == o.Status && s.Version == o.Version && slices.Equal(s.Scalers, o.Scalers)
 }
+
+// The states of an application in the words of generation 0.3: deployment_status in a list, and state in deployment_state_changed (which has
+// only the last two).
+const (
+	StateUndeployed   = "undeployed"
+	StateInitializing = "initializing" // deployed, and no owner of the lattice has looked at it yet
+	StateReconciling  = "reconciling"  // what runs differs from what is wanted
+	StateIdle         = "idle"         // what runs is what is wanted
+)
+
+// DeploymentState is the state in the words of generation 0.3 of an application whose last status has that type. deployed says that a version of
+// it is deployed; a status of "undeployed" was then told before it was. 0.3.0 itself said idle when time had passed, whatever ran; here it means that
+// nothing is missing, so that failed is reconciling: what is wanted and what runs differ.
+func DeploymentState(deployed bool, t StatusType) string {
+	if !deployed {
+		return StateUndeployed
+	}
+	switch t {
+	case StatusDeployed:
+		return StateIdle
+	case StatusReconciling, StatusFailed, StatusUnhealthy:
+		return StateReconciling
+	}
+	return StateInitializing
+}
