@@ -103,7 +103,9 @@ func (l *Ledger) Answer(id CommandID, a Answer, message string, now time.Duratio
 	if e == nil {
 		return Outcome{}, false // late; the entry was settled by something better
 	}
-	e.Acked = e.Acked || a == Accepted
+	if a == Accepted && !e.Acked {
+		e.Acked, e.ackedAt = true, now
+	}
 	if e.AckEnds && a == Accepted {
 		return l.judge(e, done, message, now)
 	}
@@ -136,13 +138,19 @@ func (l *Ledger) HostGone(host lattice.HostID, now time.Duration) []Outcome {
 	return l.each(host, func(*Entry) (evidence, string, bool) { return gone, "the host is gone", true }, now)
 }
 
-// HostRestarted voids what was asked of a host before it began anew. What is not yet acknowledged may have met the host before or after it began:
-// its acknowledgement tells.
+// HostRestarted voids what was asked of a host before it began anew. What is not yet acknowledged may have met the host before or after it
+// began: its acknowledgement tells. One that was acknowledged just before may have met the new life, whose acknowledgement came here before
+// the news of it: nothing but its effect, or its deadline, tells.
 func (l *Ledger) HostRestarted(host lattice.HostID, now time.Duration) []Outcome {
 	return l.each(host, func(e *Entry) (evidence, string, bool) {
-		e.crossed = e.crossed || e.SentAt != Never && !e.Acked
+		e.crossed = l.mayHaveCrossed(e, now)
 		return restarted, "the host began anew", e.SentAt != Never && !e.crossed
 	}, now)
+}
+
+// mayHaveCrossed says that the command may be at work in the life of the host that begins with the news of now.
+func (l *Ledger) mayHaveCrossed(e *Entry, now time.Duration) bool {
+	return e.SentAt != Never && (!e.Acked || now-e.ackedAt < l.settings.Crossing)
 }
 
 // Observe settles what a host event settles.

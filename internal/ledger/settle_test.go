@@ -52,7 +52,7 @@ var tellings = map[evidence]func(l *Ledger, e *Entry) []Outcome{
 		if onHost(&e.Command) {
 			l.Answer(e.ID, Accepted, "", 2*sec)
 		}
-		return l.HostRestarted(n1, 2*sec)
+		return l.HostRestarted(n1, 5*sec)
 	},
 	gone:       func(l *Ledger, _ *Entry) []Outcome { return l.HostGone(n1, 2*sec) },
 	accepted:   answering(Accepted),
@@ -380,7 +380,7 @@ func TestRestartsThatCrossACommand(t *testing.T) {
 		want  Verdict
 		after bool // acknowledged before the restart
 	}{
-		{"acknowledged before the restart: forgotten with it", Accepted, Void, true},
+		{"acknowledged long before the restart: forgotten with it", Accepted, Void, true},
 		{"acknowledged after the restart: it is at work", Accepted, Open, false},
 		{"never acknowledged: forgotten with it", NoAnswer, Void, false},
 		{"refused after the restart: refused", Refused, Failed, false},
@@ -391,12 +391,12 @@ func TestRestartsThatCrossACommand(t *testing.T) {
 			if tc.after {
 				l.Answer(e.ID, Accepted, "", 2*sec)
 			}
-			outs := l.HostRestarted(n1, 3*sec)
+			outs := l.HostRestarted(n1, 5*sec)
 			if !tc.after {
 				if outs != nil {
 					t.Fatalf("the restart alone settles it: %+v", outs)
 				}
-				if o, ok := l.Answer(e.ID, tc.then, "", 4*sec); ok {
+				if o, ok := l.Answer(e.ID, tc.then, "", 6*sec); ok {
 					outs = append(outs, o)
 				}
 			}
@@ -409,8 +409,32 @@ func TestRestartsThatCrossACommand(t *testing.T) {
 		l, e := sent(scale(0, 1))
 		l.HostRestarted(n1, 2*sec)
 		l.Answer(e.ID, Accepted, "", 3*sec)
-		if got := verdict(l.HostRestarted(n1, 4*sec)); got != Void {
+		if got := verdict(l.HostRestarted(n1, 6*sec)); got != Void {
 			t.Errorf("the second one, after the acknowledgement, says %d", got)
+		}
+	})
+	t.Run("acknowledged a moment before the news of the restart: perhaps by the new life, so only its effect or its deadline ends it", func(t *testing.T) {
+		for _, tc := range []struct {
+			name string
+			then func(*Ledger) []Outcome
+			want Verdict
+		}{
+			{"the instance shows", func(l *Ledger) []Outcome {
+				return l.Observe(runs(5*sec, web, "web:1", group(1, lattice.Annotations{lattice.AppAnnotation: "shop"})), 5*sec)
+			}, Settled},
+			{"an inventory lacks it", func(l *Ledger) []Outcome { return l.Observe(runs(5*sec, web, "web:1"), 5*sec) }, Open},
+			{"the deadline comes", func(l *Ledger) []Outcome { return l.Expire(5 * 60 * sec) }, Failed},
+			{"the host begins anew once more", func(l *Ledger) []Outcome { return l.HostRestarted(n1, 6*sec) }, Void},
+			{"the host begins anew once more at once", func(l *Ledger) []Outcome { return l.HostRestarted(n1, 3*sec) }, Open},
+		} {
+			l, e := sent(scale(0, 1))
+			l.Answer(e.ID, Accepted, "", 2*sec)
+			if outs := l.HostRestarted(n1, 2*sec); outs != nil {
+				t.Fatalf("the restart alone settles it: %+v", outs)
+			}
+			if got := verdict(tc.then(l)); got != tc.want {
+				t.Errorf("%s: the verdict is %d, want %d", tc.name, got, tc.want)
+			}
 		}
 	})
 }
