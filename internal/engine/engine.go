@@ -520,6 +520,9 @@ func (e *Engine) settled(outs []ledger.Outcome) {
 		}
 		if o.Verdict == ledger.Failed {
 			e.notice("command_failed", &o.Entry.Command, o.Message)
+			if o.Entry.Revision != a.revision() {
+				e.ledger.Forgive(a.name, ledger.CauseOf(&o.Entry.Command)) // the failure of another revision is nothing that this one has to wait for
+			}
 		}
 	}
 }

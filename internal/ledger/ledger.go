@@ -18,6 +18,7 @@ type Settings struct {
 	Stop           time.Duration
 	Stored         time.Duration // links and configs
 	Goodbye        time.Duration // so long a stop may go on after its event
+	Unmoved        time.Duration // so long after its acknowledgement an update is surely begun: what shows the old image then tells that it failed
 	Crossing       time.Duration // so long the news that a host began anew may be overtaken by its first acknowledgements
 	BackoffFirst   time.Duration
 	BackoffMost    time.Duration
@@ -31,6 +32,7 @@ func Defaults() Settings {
 		Stop:           time.Minute,
 		Stored:         10 * time.Second,
 		Goodbye:        10 * time.Second,
+		Unmoved:        5 * time.Second,
 		Crossing:       2 * time.Second,
 		BackoffFirst:   time.Second,
 		BackoffMost:    time.Minute,

@@ -25,6 +25,7 @@ const (
 	failed                     // the host's event that tells of the failure
 	shows                      // a list (inventory, links) asked for after the sending shows the effect
 	lacks                      // such a list does not
+	still                      // an inventory that the host can only have given after the work shows things as before
 	restarted                  // the host began anew: host_started, or its uptime fell
 	gone                       // the host ended, or was declared dead
 	accepted                   // acknowledged
@@ -47,15 +48,16 @@ const (
 
 // verdicts is the table of design §5.3: hosts acknowledge a start before they fetch, so neither an acknowledgement nor a list that lacks
 // the instance says anything; a stop is done when a list no longer shows it; the events of an update in place mislead (it ends with a count
-// of 0, and a failed one ends with nothing), so that only a list tells; what the lattice stores is stored when it is acknowledged.
+// of 0, and a failed one ends with nothing), so that only a list tells: a host that updates holds its inventory back until it is done (lattice
+// protocol A5.8). What the lattice stores is stored when it is acknowledged.
 //
-//	done     failed   shows    lacks  restarted gone   accepted refused  unheard  unanswered dropped expired
-var verdicts = [...][12]Verdict{
-	start:   {Settled, Failed, Settled, Open, Void, Void, Open, Failed, Failed, Open, Void, Failed},
-	stop:    {Settled, Open, Settled, Open, Void, Void, Open, Failed, Failed, Open, Void, Failed},
-	rebuild: {Settled, Failed, Settled, Open, Void, Void, Open, Failed, Failed, Open, Void, Failed},
-	update:  {Open, Open, Settled, Open, Void, Void, Open, Failed, Failed, Open, Void, Failed},
-	stored:  {Settled, Failed, Settled, Open, Open, Open, Settled, Failed, Failed, Open, Void, Failed},
+//	done     failed   shows    lacks still restarted gone   accepted refused  unheard  unanswered dropped expired
+var verdicts = [...][13]Verdict{
+	start:   {Settled, Failed, Settled, Open, Open, Void, Void, Open, Failed, Failed, Open, Void, Failed},
+	stop:    {Settled, Open, Settled, Open, Open, Void, Void, Open, Failed, Failed, Open, Void, Failed},
+	rebuild: {Settled, Failed, Settled, Open, Open, Void, Void, Open, Failed, Failed, Open, Void, Failed},
+	update:  {Open, Open, Settled, Open, Failed, Void, Void, Open, Failed, Failed, Open, Void, Failed},
+	stored:  {Settled, Failed, Settled, Open, Open, Open, Open, Settled, Failed, Failed, Open, Void, Failed},
 }
 
 func classOf(e *Entry) class {
@@ -222,11 +224,31 @@ func (l *Ledger) inventory(inv *lattice.Inventory, now time.Duration) []Outcome 
 		if e.SentAt == Never || inv.Asked <= e.SentAt || e.AckEnds && inv.Asked < e.SentAt+l.settings.Goodbye {
 			return 0, "", false
 		}
-		if e.shownBy(inv) {
+		switch {
+		case e.shownBy(inv):
 			return shows, "", true
+		case !inv.Beat && e.unmoved(inv.Asked, l.settings.Unmoved):
+			return still, "the host keeps the image before, and gives no cause", true
 		}
 		return lacks, "", true
 	}, now)
+}
+
+// unmoved says that an inventory asked for then cannot have overtaken the update: the host was given time to begin with it, and gives no inventory
+// while it is at it.
+func (e *Entry) unmoved(asked, after time.Duration) bool {
+	return e.Action == Update && e.Acked && asked >= e.ackedAt+after
+}
+
+// Decides is from when on an inventory of the host tells that an update there has failed, Never if it is not at one.
+func (l *Ledger) Decides(host lattice.HostID) time.Duration {
+	at := Never
+	for _, e := range l.byHost[host] {
+		if e.Action == Update && e.Acked && (at == Never || e.ackedAt+l.settings.Unmoved < at) {
+			at = e.ackedAt + l.settings.Unmoved
+		}
+	}
+	return at
 }
 
 // shownBy says that the inventory shows the command's effect.

@@ -191,7 +191,9 @@ func gapText(g plan.Gap, r *plan.Resource, have, want int) string {
 	case plan.LinkTaken:
 		return fmt.Sprintf("Link %s belongs to application '%s'", g.Detail, g.Owner)
 	case plan.BackingOff:
-		return backingOff(g)
+		return fmt.Sprintf("%s (retry %d%s %s after the last try)", orUnsaid(g.Detail), g.Tries, onHost(g), seconds(g.Pause))
+	case plan.Retrying:
+		return fmt.Sprintf("%s (retry %d%s under way)", orUnsaid(g.Detail), g.Tries, onHost(g))
 	case plan.ConfigAbsent:
 		return "Specified configuration " + g.Detail + " does not exist"
 	case plan.HeldByOther, plan.NoHostFits, plan.TooFewHosts:
@@ -204,12 +206,11 @@ func gapText(g plan.Gap, r *plan.Resource, have, want int) string {
 	return g.Detail
 }
 
-func backingOff(g plan.Gap) string {
-	where := ""
-	if g.Host != "" {
-		where = " on host " + string(g.Host)
+func onHost(g plan.Gap) string {
+	if g.Host == "" {
+		return ""
 	}
-	return fmt.Sprintf("%s (retry %d%s %s after the last try)", orUnsaid(g.Detail), g.Tries, where, seconds(g.Pause))
+	return " on host " + string(g.Host)
 }
 
 // lacking says what stands in the way of a place.

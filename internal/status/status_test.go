@@ -120,7 +120,7 @@ func TestDeployedMeansThatNothingDiffers(t *testing.T) {
 
 var causes = []plan.Why{
 	plan.NotCarried, plan.MixedLattice, plan.Conflict, plan.NoHostFits, plan.TooFewHosts, plan.HeldByOther,
-	plan.ConfigAbsent, plan.BackingOff, plan.Unhealthy, plan.EndsUnknown, plan.Unread,
+	plan.ConfigAbsent, plan.BackingOff, plan.Retrying, plan.Unhealthy, plan.EndsUnknown, plan.Unread,
 }
 
 func TestWhatAGapIsCalled(t *testing.T) {
@@ -148,6 +148,8 @@ func TestWhatAGapIsCalled(t *testing.T) {
 		{"a failure without words", plan.Gap{Why: plan.BackingOff, Host: "N1", Tries: 1, Pause: 950 * time.Millisecond}, failed,
 			"the host gives no cause (retry 1 on host N1 1s after the last try)"},
 		{"a failure on no host", plan.Gap{Why: plan.BackingOff, Detail: "no room", Tries: 1, Pause: 1100 * time.Millisecond}, failed, "no room (retry 1 1.1s after the last try)"},
+		{"a failure that is being tried again", plan.Gap{Why: plan.Retrying, Host: "N1", Detail: "registry answered 401", Tries: 4}, failed,
+			"registry answered 401 (retry 4 on host N1 under way)"},
 		{"an unhealthy provider, in the words of 0.21.1", plan.Gap{Why: plan.Unhealthy, Short: 2}, failed, "Unhealthy provider on 2 host(s)"},
 		{"an end that was not seen yet is only a matter of time", plan.Gap{Why: plan.EndsUnknown, Detail: "shop-web -(a)-> shop-kv"}, reconciling,
 			"Waiting until both ends of shop-web -(a)-> shop-kv were seen"},
