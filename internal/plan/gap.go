@@ -34,9 +34,9 @@ type Gap struct {
 	Short     int // instances
 	Why       Why
 	Host      lattice.HostID
-	Owner     string // HeldByOther, Conflict, ConfigTaken, LinkTaken: whose it is, "" = nobody's
-	Detail    string // the host's words, a field, a config's name
-	Tries     int    // BackingOff, Retrying: failures so far
+	Owner     string        // HeldByOther, Conflict, ConfigTaken, LinkTaken: whose it is, "" = nobody's
+	Detail    string        // the host's words, a field, a config's name
+	Tries     int           // BackingOff, Retrying: failures so far
 	Until     time.Duration // BackingOff: when it is tried again
 	Pause     time.Duration // BackingOff: how long it waits in all, which unlike the rest of it does not change
 }
