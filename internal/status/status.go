@@ -43,6 +43,25 @@ func Removing(left, owed, open int) wadmapi.Status {
 	return whole(wadmapi.StatusInfo{Type: wadmapi.StatusReconciling, Message: what}, "")
 }
 
+// Unreachable is the status of an application while nothing is heard of its lattice: what was told last, nil if nothing was, with the reason
+// before it.
+func Unreachable(last *wadmapi.Status, version, why string) wadmapi.Status {
+	if last == nil {
+		return whole(wadmapi.StatusInfo{Type: wadmapi.StatusWaiting, Message: why}, version)
+	}
+	s := *last
+	if s.Status.Message != "" {
+		why += "; before that: " + s.Status.Message
+	}
+	s.Status.Message = why
+	return s
+}
+
+// Asking is the status of an application of which nothing was told yet, in a lattice that has just been reached.
+func Asking(version string) wadmapi.Status {
+	return whole(wadmapi.StatusInfo{Type: wadmapi.StatusWaiting, Message: "Hosts are asked what they run"}, version)
+}
+
 // Refused is the status of an application that the lattice's dialect cannot carry, or whose dialect is not settled.
 func Refused(version string, gaps []plan.Gap) wadmapi.Status {
 	var texts []string

@@ -278,3 +278,22 @@ func TestStatusesWithoutScalers(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) { same(t, tc.want, tc.got) })
 	}
 }
+
+func TestAStatusOfBeforeStandsBehindTheReasonWhyNothingIsKnown(t *testing.T) {
+	last := wadmapi.Status{Status: wadmapi.StatusInfo{Type: wadmapi.StatusFailed, Message: "no host has zone=b"}, Version: "v1"}
+	for name, tt := range map[string]struct {
+		last *wadmapi.Status
+		want wadmapi.StatusInfo
+	}{
+		"it was failed":         {&last, wadmapi.StatusInfo{Type: wadmapi.StatusFailed, Message: "gone; before that: no host has zone=b"}},
+		"it had nothing to say": {&wadmapi.Status{Status: wadmapi.StatusInfo{Type: wadmapi.StatusDeployed}}, wadmapi.StatusInfo{Type: wadmapi.StatusDeployed, Message: "gone"}},
+		"nothing was told":      {nil, wadmapi.StatusInfo{Type: wadmapi.StatusWaiting, Message: "gone"}},
+	} {
+		if got := Unreachable(tt.last, "v1", "gone").Status; got != tt.want {
+			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
+		}
+	}
+	if last.Status.Message != "no host has zone=b" {
+		t.Errorf("what was told has become %+v", last.Status)
+	}
+}
