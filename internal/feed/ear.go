@@ -40,6 +40,9 @@ func (e *ear) hear(subject string, data []byte) {
 		n = f.stats.Broken
 	case known:
 		f.stats.Unchanged++
+	case !heard.Beat && f.twice.again(heard.ID):
+		f.stats.Again++
+		heard.Events = nil
 	case !heard.Known:
 		f.stats.Unknown++
 		n = f.stats.Unknown

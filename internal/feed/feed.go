@@ -42,6 +42,7 @@ type Batch struct {
 type Stats struct {
 	Messages  uint64 // all of them
 	Unchanged uint64 // heartbeats that said nothing new
+	Again     uint64 // messages that were delivered before
 	Unknown   uint64 // events that are not in the protocol
 	Broken    uint64 // messages that break it
 	Panics    uint64 // messages on which our own code failed
@@ -59,12 +60,12 @@ type Feed struct {
 	mu    sync.Mutex
 	queue queue
 	beats beats
+	twice twice
 	stats Stats
 }
 
 // Start subscribes to the host events of the lattice: wasmbus.evt.{lattice}.> for 1.x, wasmbus.evt.{lattice} and
-// *.wasmbus.evt.{lattice} for OTP hosts. It returns when the server has the subscriptions, so what happens afterwards is heard. On a
-// connection that waits for its server they are made when it comes.
+// *.wasmbus.evt.{lattice} for OTP hosts. It returns when the server has the subscriptions, so what happens afterwards is heard.
 func Start(nc *nats.Conn, cfg Config) (*Feed, error) {
 	f := New(cfg)
 	for _, one := range subjects(cfg.Lattice, cfg.Dialect) {
@@ -78,9 +79,6 @@ func Start(nc *nats.Conn, cfg Config) (*Feed, error) {
 		}
 		f.subs = append(f.subs, sub)
 		f.watch(sub)
-	}
-	if !nc.IsConnected() {
-		return f, nil
 	}
 	if err := nc.Flush(); err != nil {
 		f.Close()

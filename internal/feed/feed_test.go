@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,9 +43,12 @@ func newBench(t *testing.T, cfg Config) *bench {
 	return b
 }
 
+var said atomic.Uint64
+
+// event makes a message of its own: no two have one id.
 func event(t testing.TB, host string, data any) []byte {
 	t.Helper()
-	body, err := wasmbus.EncodeEvent(wasmbus.Envelope{ID: "i", Source: host, Time: "2025-01-01T00:00:00Z"}, data)
+	body, err := wasmbus.EncodeEvent(wasmbus.Envelope{ID: fmt.Sprint("i", said.Add(1)), Source: host, Time: "2025-01-01T00:00:00Z"}, data)
 	if err != nil {
 		t.Fatal(err)
 	}

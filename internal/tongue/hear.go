@@ -10,6 +10,7 @@ import (
 
 // Heard is what one host event means.
 type Heard struct {
+	ID     string          // of the message, the same when it is delivered again; "" where there is none, or none worth keeping
 	Host   lattice.HostID  // who sent it, "" where the dialect does not say (links of OTP hosts from 0.60)
 	Beat   bool            // it is a heartbeat
 	Known  bool            // the protocol has this event; a known one without Events says nothing about what runs
@@ -26,15 +27,26 @@ func Event(d lattice.Dialect, subject string, data []byte, at time.Duration) (He
 		if err != nil {
 			return Heard{}, fmt.Errorf("decoding a host event: %w", err)
 		}
-		return hearV1(e, at), nil
+		return identified(hearV1(e, at), &e.Envelope), nil
 	case lattice.OTP:
 		e, err := wasmbus.DecodeOTPEvent(subject, data)
 		if err != nil {
 			return Heard{}, fmt.Errorf("decoding a host event: %w", err)
 		}
-		return hearOTP(e, at), nil
+		return identified(hearOTP(e, at), &e.Envelope), nil
 	}
 	return Heard{}, fmt.Errorf("decoding a host event: no dialect %q", d)
+}
+
+// maxID bounds what is taken for the id of a message; those of real hosts have less than 100 bytes with their source.
+const maxID = 200
+
+// identified adds the id of the message: unique for its source, and only for it.
+func identified(h Heard, e *wasmbus.Envelope) Heard {
+	if e.ID != "" && len(e.Source)+len(e.ID) <= maxID {
+		h.ID = e.Source + " " + e.ID
+	}
+	return h
 }
 
 // heard makes the common case: a known event that means what it means.
@@ -46,7 +58,7 @@ func heard(host lattice.HostID, events ...lattice.Event) Heard {
 func Seen(d lattice.Dialect, host lattice.HostID, uptime uint64) lattice.HostSeen {
 	can := canV1
 	if d == lattice.OTP {
-		can = canOTP
+		can = canOTP("")
 	}
 	return lattice.HostSeen{Host: host, Dialect: d, Can: can, Uptime: uptime, Beat: true}
 }
