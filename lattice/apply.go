@@ -131,11 +131,14 @@ func (s *State) doubt(h *Host, now time.Duration, eff *Effect) {
 	h.Doubtful, h.doubtAt = true, max(h.doubtAt, now)
 }
 
-// identify takes over what the host speaks and is able to do. An event without a dialect says neither.
-func (s *State) identify(h *Host, d Dialect, can Can, eff *Effect) {
+// identify takes over what the host speaks and is able to do. An event without a dialect says neither, and one without a version does not know
+// better than one that told it.
+func (s *State) identify(h *Host, d Dialect, can Can, version string, eff *Effect) {
 	if d != Auto && d != h.Dialect && legible(string(d)) {
 		s.speaks(h, Dialect(strings.Clone(string(d))))
 		eff.Changed = true
+	} else if version == "" && h.Version != "" {
+		return
 	}
 	if can != h.Can && (d != Auto || can != Can{}) {
 		h.Can = can
@@ -195,7 +198,7 @@ func (s *State) hostStarted(ev HostStarted, now time.Duration, eff *Effect) {
 	if known {
 		s.again(h, now, eff)
 	}
-	s.identify(h, ev.Dialect, ev.Can, eff)
+	s.identify(h, ev.Dialect, ev.Can, ev.Version, eff)
 	s.describe(h, ev.Name, ev.Version, eff)
 	if ev.Labels != nil {
 		s.label(h, ev.Labels, now, eff)
@@ -235,7 +238,7 @@ func (s *State) hostSeen(ev HostSeen, now time.Duration, eff *Effect) {
 	if h == nil {
 		return
 	}
-	s.identify(h, ev.Dialect, ev.Can, eff)
+	s.identify(h, ev.Dialect, ev.Can, ev.Version, eff)
 	// A zero uptime is a host's word only in a message that describes it.
 	if ev.Uptime > 0 || ev.Beat || ev.Version != "" || ev.Labels != nil {
 		s.hearUptime(h, ev.Uptime, now, now, eff)

@@ -71,6 +71,7 @@ type Can struct {
 	Relative bool // its start and stop verbs are relative, so an intent is saved before one is sent (OTP)
 	Beat     bool // its heartbeat is a full inventory (1.x)
 	StopAll  bool // stopping a provider there ends it on every host of the lattice (OTP)
+	ByAge    bool // its stop takes the oldest instances of all and looks only then whose they are: fewer may end than asked (OTP from 0.63)
 }
 
 // Link is a link as the lattice stores it, in either dialect. Namespace, Package, Interfaces and the config names are 1.x;
@@ -162,9 +163,10 @@ type (
 
 	// Stopped is the end of an instance, or of a provider. Annotations are nil where the host does not say.
 	Stopped struct {
-		Host     HostID
-		Key      Key
-		Instance string
+		Host        HostID
+		Key         Key
+		Annotations Annotations
+		Instance    string
 	}
 
 	// StartFailed is a host's word that a start or scale failed after it was acknowledged. Key.ID is empty where the host names

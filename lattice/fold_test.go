@@ -45,9 +45,9 @@ func TestHosts(t *testing.T) {
 		{"a stopped host takes everything with it", []step{begun(n1), {sec, Scaled{n1, web, "web:1", shop, 2}}, {2 * sec, HostStopped{n1}}},
 			"", Effect{Changed: true, Host: n1, Vanished: true, Keys: []Key{web}, Apps: []string{"shop"}}},
 		{"the stop of an unknown host is nothing", []step{{0, HostStopped{n1}}}, "", Effect{}},
-		{"what stops with a host that has stopped does not bring it back", []step{begun(n1), {sec, HostStopped{n1}}, {sec, Stopped{n1, web, "i1"}}},
+		{"what stops with a host that has stopped does not bring it back", []step{begun(n1), {sec, HostStopped{n1}}, {sec, Stopped{n1, web, nil, "i1"}}},
 			"", Effect{}},
-		{"an instance that stops on an unknown host brings nobody to life", []step{{sec, Stopped{n1, web, "i1"}}}, "", Effect{}},
+		{"an instance that stops on an unknown host brings nobody to life", []step{{sec, Stopped{n1, web, nil, "i1"}}}, "", Effect{}},
 		{"a ping answer on its way when the host stopped does not bring it back", []step{begun(n1), {sec, HostStopped{n1}}, {2 * sec, HostSeen{Host: n1, Uptime: 2}}},
 			"", Effect{}},
 		{"an inventory asked for before the host stopped does not bring it back", []step{begun(n1), {20 * sec, HostStopped{n1}}, {30 * sec, Inventory{Host: n1, Asked: 19 * sec}}},
@@ -140,15 +140,15 @@ func TestContents(t *testing.T) {
 			"host n1\n  component web web:1 x1 {wasmcloud.dev/appspec=shop}\n", Effect{Host: n1}},
 		{"a 1.x start teaches no reference", []step{{0, HostStarted{Host: n1, Dialect: V1}}, {sec, Started{n1, http, "http:1", shop, ""}}},
 			"host N1 v1\n  provider http http:1 x1 {wasmcloud.dev/appspec=shop}\n", Effect{Changed: true, Host: n1, Keys: []Key{http}, Apps: []string{"shop"}}},
-		{"an instance stops", []step{begun(n1), {sec, Started{n1, web, "web:1", shop, "a"}}, {2 * sec, Started{n1, web, "web:1", blog, "b"}}, {3 * sec, Stopped{n1, web, "a"}}},
+		{"an instance stops", []step{begun(n1), {sec, Started{n1, web, "web:1", shop, "a"}}, {2 * sec, Started{n1, web, "web:1", blog, "b"}}, {3 * sec, Stopped{n1, web, nil, "a"}}},
 			"host n1\n  component web web:1 x1 {wasmcloud.dev/appspec=blog}\n", Effect{Changed: true, Host: n1, Keys: []Key{web}, Apps: []string{"blog", "shop"}}},
-		{"the last instance takes the item with it", []step{begun(n1), {sec, Started{n1, web, "web:1", shop, "a"}}, {3 * sec, Stopped{n1, web, "a"}}},
+		{"the last instance takes the item with it", []step{begun(n1), {sec, Started{n1, web, "web:1", shop, "a"}}, {3 * sec, Stopped{n1, web, nil, "a"}}},
 			"host n1\n", Effect{Changed: true, Host: n1, Keys: []Key{web}, Apps: []string{"shop"}}},
-		{"the end of an unknown instance casts doubt", []step{begun(n1), {sec, Started{n1, web, "web:1", shop, "a"}}, {3 * sec, Stopped{n1, web, "z"}}},
+		{"the end of an unknown instance casts doubt", []step{begun(n1), {sec, Started{n1, web, "web:1", shop, "a"}}, {3 * sec, Stopped{n1, web, nil, "z"}}},
 			"host n1 doubtful\n  component web web:1 x1 {wasmcloud.dev/appspec=shop}\n", Effect{Changed: true, Host: n1, Doubtful: true}},
-		{"a provider stops", []step{begun(n1), {sec, Started{n1, http, "http:1", shop, ""}}, {2 * sec, Stopped{n1, http, "http"}}},
+		{"a provider stops", []step{begun(n1), {sec, Started{n1, http, "http:1", shop, ""}}, {2 * sec, Stopped{n1, http, nil, "http"}}},
 			"host n1\n", Effect{Changed: true, Host: n1, Keys: []Key{http}, Apps: []string{"shop"}}},
-		{"the end of a provider's instance of before leaves the one that runs", []step{begun(n1), {sec, Started{n1, http, "http:1", shop, "b"}}, {2 * sec, Stopped{n1, http, "a"}}},
+		{"the end of a provider's instance of before leaves the one that runs", []step{begun(n1), {sec, Started{n1, http, "http:1", shop, "b"}}, {2 * sec, Stopped{n1, http, nil, "a"}}},
 			"host n1 doubtful\n  provider http http:1 x1 {wasmcloud.dev/appspec=shop}\n", Effect{Changed: true, Host: n1, Doubtful: true}},
 		{"a failed start changes nothing that runs", []step{begun(n1), {sec, StartFailed{Host: n1, Key: web, Ref: "web:9", Error: "no"}}}, "host n1\n", Effect{Host: n1}},
 		{"a refused second reference teaches whose key it is", []step{begun(n1), {sec, StartFailed{Host: n1, Ref: "web:9", SameKey: "MWEB"}}}, "host n1\n", Effect{Changed: true, Host: n1, Ref: "web:9"}},
@@ -156,7 +156,7 @@ func TestContents(t *testing.T) {
 			"host n1\n  provider http http:1 x1 {wasmcloud.dev/appspec=shop} healthy\n", Effect{Changed: true, Host: n1, Keys: []Key{http}, Apps: []string{"shop"}}},
 		{"the same health again is no change", []step{begun(n1), {sec, Started{n1, http, "http:1", shop, ""}}, {2 * sec, Health{n1, http, false}}, {3 * sec, Health{n1, http, false}}},
 			"host n1\n  provider http http:1 x1 {wasmcloud.dev/appspec=shop} unhealthy\n", Effect{Host: n1}},
-		{"another instance has shown nothing of its health", []step{begun(n1), {sec, Started{n1, http, "http:1", shop, "a"}}, {2 * sec, Health{n1, http, true}}, {3 * sec, Stopped{n1, http, "a"}}, {4 * sec, Started{n1, http, "http:1", shop, "b"}}},
+		{"another instance has shown nothing of its health", []step{begun(n1), {sec, Started{n1, http, "http:1", shop, "a"}}, {2 * sec, Health{n1, http, true}}, {3 * sec, Stopped{n1, http, nil, "a"}}, {4 * sec, Started{n1, http, "http:1", shop, "b"}}},
 			"host n1\n  provider http http:1 x1 {wasmcloud.dev/appspec=shop}\n", Effect{Changed: true, Host: n1, Keys: []Key{http}, Apps: []string{"shop"}}},
 		{"health of a provider that we do not know casts doubt", []step{begun(n1), {2 * sec, Health{n1, http, true}}},
 			"host n1 doubtful\n", Effect{Changed: true, Host: n1, Doubtful: true}},
@@ -165,7 +165,7 @@ func TestContents(t *testing.T) {
 }
 
 func TestEvidence(t *testing.T) {
-	s, _ := folded(begun(n1), step{3 * sec, Started{n1, web, "web:1", shop, "a"}}, step{5 * sec, Stopped{n1, web, "a"}}, step{6 * sec, Started{n1, http, "http:1", shop, ""}})
+	s, _ := folded(begun(n1), step{3 * sec, Started{n1, web, "web:1", shop, "a"}}, step{5 * sec, Stopped{n1, web, nil, "a"}}, step{6 * sec, Started{n1, http, "http:1", shop, ""}})
 	for _, c := range []struct {
 		name string
 		key  Key

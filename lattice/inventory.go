@@ -40,7 +40,7 @@ func (s *State) inventory(ev Inventory, now time.Duration, eff *Effect) {
 
 // introduce takes over what an inventory says of the host itself.
 func (s *State) introduce(h *Host, ev *Inventory, asked, now time.Duration, eff *Effect) {
-	s.identify(h, ev.Dialect, ev.Can, eff)
+	s.identify(h, ev.Dialect, ev.Can, ev.Version, eff)
 	if asked >= h.uptimeAt && (ev.Uptime > 0 || ev.Beat) { // no OTP inventory tells the uptime
 		s.hearUptime(h, ev.Uptime, asked, now, eff)
 	}

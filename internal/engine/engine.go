@@ -53,9 +53,8 @@ type Engine struct {
 
 	started   time.Duration // when this owner took over
 	connected bool
-	blind     string // why the lattice cannot be reached, as it is told; "" = it can, or nobody said why
-	loaded    bool   // SnapshotEnd has come
-	closed    bool   // the ping window of this time of listening has closed
+	loaded    bool // SnapshotEnd has come
+	closed    bool // the ping window of this time of listening has closed
 	pinged    time.Duration
 	lost      bool // another owner writes our records: nothing is done any more
 	synced    time.Duration
@@ -128,7 +127,6 @@ func (e *Engine) Step(now time.Duration, ins ...Input) Output {
 			e.replan(e.apps[name])
 		}
 	}
-	e.tellBlind()
 	e.nextWake = e.wake()
 	if e.nextWake != lattice.Never {
 		e.nextWake = max(e.nextWake, e.now+time.Millisecond) // what is due was done in this step; a time that stays behind must not make us spin
@@ -147,7 +145,7 @@ func (e *Engine) take(in Input) {
 	case Connected:
 		e.connect()
 	case Disconnected:
-		e.connected, e.blind = false, in.Why
+		e.connected = false
 	case Observed:
 		for _, ev := range in.Events {
 			e.observe(ev)
@@ -175,7 +173,6 @@ func (e *Engine) take(in Input) {
 // connect begins a new time of listening: what runs is asked for, and until then only what is seen counts.
 func (e *Engine) connect() {
 	e.connected, e.closed = true, false
-	e.unveil()
 	e.state.Reset(e.now)
 	clear(e.asked)
 	clear(e.pending)
@@ -202,6 +199,7 @@ func (e *Engine) observe(ev lattice.Event) {
 	if ev == nil || e.misleading(ev) {
 		return
 	}
+	ev = e.whose(ev)
 	parting := e.parting(ev)
 	eff := e.state.Apply(ev, e.now)
 	e.meet(ev, &eff)
@@ -523,9 +521,6 @@ func (e *Engine) settled(outs []ledger.Outcome) {
 		}
 		if o.Verdict == ledger.Failed {
 			e.notice("command_failed", &o.Entry.Command, o.Message)
-			if o.Entry.Revision != a.revision() {
-				e.ledger.Forgive(a.name, ledger.CauseOf(&o.Entry.Command)) // the failure of another revision is nothing that this one has to wait for
-			}
 		}
 	}
 }

@@ -72,6 +72,8 @@ type Command struct {
 	Update      string // Update: the reference to change to (Target.Ref is the one that runs)
 	Blind       bool   // same count, another config list, and the annotations stand already: no inventory can show the effect
 	AckEnds     bool   // a stop that goes on after its event, and may end what is started meanwhile: the acknowledgement ends it
+	ByAge       bool   // a stop that may end fewer than asked, because the host takes the oldest of all first: see Ledger.Ahead
+	Ahead       int    // ByAge: so many older ones are known to be somebody else's, and are passed over
 
 	// Links.
 	Link    lattice.Link

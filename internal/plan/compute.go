@@ -132,17 +132,7 @@ func (p *pass) send(part *Part, c ledger.Command) {
 	p.out.Commands = append(p.out.Commands, c)
 	if part != nil {
 		part.Sent++
-		p.retrying(part, &c)
 	}
-}
-
-// retrying tells what failed the last time, while the next try is under way: what was once found out stays in the status until it has worked.
-func (p *pass) retrying(part *Part, c *ledger.Command) {
-	b, ok := p.Ledger.Backoff(p.App, ledger.CauseOf(c))
-	if !ok || c.Action == ledger.Scale && c.To < c.From {
-		return
-	}
-	part.Gaps = append(part.Gaps, Gap{Component: c.Component, Why: Retrying, Host: c.Host, Detail: b.Last, Tries: b.Tries})
 }
 
 // likely is how many commands a pass that has one may have: a first deploy has one for each instance.
@@ -231,6 +221,11 @@ func (p *pass) stop(part *Part, s stopping) {
 	}
 	if h := p.State.Host(s.host); h != nil {
 		c.AckEnds = h.Can.StopAll && s.target.Kind == lattice.Provider
+		if h.Can.Relative && s.target.Kind == lattice.Component {
+			c.Annotations = lattice.Annotations{lattice.AppAnnotation: p.App} // all of ours bear it, whatever else they bear
+		}
+		c.ByAge = h.Can.ByAge && s.target.Kind == lattice.Component
+		c.Ahead = aheadOf(&p.View, p.App, s.host, h.Item(s.key), s.target)
 	}
 	if b, ok := p.Ledger.Backoff(p.App, ledger.CauseOf(&ledger.Command{Action: c.Action, Component: s.component, Host: s.host, Target: s.target})); ok && p.Now < b.Until {
 		p.wake(b.Until)
@@ -313,5 +308,5 @@ func weightiest(gaps []Gap) {
 }
 
 func rank(w Why) int {
-	return slices.Index([]Why{NotCarried, MixedLattice, Conflict, ConfigTaken, LinkTaken, BackingOff, Retrying, ConfigAbsent, HeldByOther, NoHostFits, TooFewHosts, Unhealthy, EndsUnknown, Unread}, w)
+	return slices.Index([]Why{NotCarried, MixedLattice, Conflict, ConfigTaken, LinkTaken, BackingOff, ConfigAbsent, HeldByOther, NoHostFits, TooFewHosts, Unhealthy, EndsUnknown, Unread}, w)
 }

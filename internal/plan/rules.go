@@ -72,6 +72,14 @@ func mayStop(v *View, app string, host lattice.HostID, key lattice.Key, t ledger
 	return mayUse(v, host) && isOurs(h.Item(key), app) && isFresh(v, app, host, key, t)
 }
 
+// aheadOf is how many instances of others a stop by age passes over there, 0 where nothing is known of them.
+func aheadOf(v *View, app string, host lattice.HostID, it *lattice.Item, t ledger.Target) int {
+	if h := v.State.Host(host); h == nil || !h.Can.ByAge || it == nil || t.Kind != lattice.Component {
+		return 0
+	}
+	return v.Ledger.Ahead(app, host, t, it.Count()-it.CountOf(app))
+}
+
 // MaySend judges a command again at the moment when it goes out: what was true when it was planned may be no longer. It does not look at
 // revision and epoch, which the engine knows.
 func MaySend(v *View, c *ledger.Command) bool {
@@ -98,7 +106,7 @@ func MaySend(v *View, c *ledger.Command) bool {
 	case c.Action == ledger.Update:
 		return have > 0
 	case c.To < c.From:
-		return have == c.From && mayStop(v, c.App, c.Host, key, c.Target)
+		return have == c.From && mayStop(v, c.App, c.Host, key, c.Target) && c.Ahead == aheadOf(v, c.App, c.Host, item, c.Target)
 	}
 	return have == c.From || key.ID == "" && c.From == 0
 }

@@ -15,6 +15,9 @@ type BusOptions struct {
 	Loss      float64       // probability that a delivery does not happen
 	Duplicate float64       // probability that it happens twice
 
+	// Doubles, if set, is asked about each delivery that Duplicate would repeat: false spares it.
+	Doubles func(Msg) bool
+
 	// Drop, if set, is asked about each delivery that Loss spared: true loses it. It is for scripts ("the third ack").
 	Drop func(Msg) bool
 }
@@ -199,7 +202,7 @@ func (b *Bus) send(m Msg, to string, run func(Msg)) {
 	at := max(b.now+b.opts.Delay+time.Duration(jitter*float64(b.opts.Jitter)), b.last[path])
 	b.last[path] = at
 	b.push(at, func() { run(m) })
-	if double < b.opts.Duplicate {
+	if double < b.opts.Duplicate && (b.opts.Doubles == nil || b.opts.Doubles(m)) {
 		b.push(at, func() { run(m) })
 	}
 }

@@ -78,7 +78,7 @@ func ReadPing(d lattice.Dialect, data []byte) (lattice.HostSeen, error) {
 		if err != nil {
 			return lattice.HostSeen{}, fmt.Errorf("reading the answer to a ping: %w", err)
 		}
-		return lattice.HostSeen{Host: lattice.HostID(s.ID), Dialect: d, Can: canOTP, Name: s.FriendlyName, Labels: s.Labels,
+		return lattice.HostSeen{Host: lattice.HostID(s.ID), Dialect: d, Can: canOTP(s.Version), Name: s.FriendlyName, Labels: s.Labels,
 			Version: s.Version, Uptime: s.UptimeSeconds}, nil
 	}
 	s, err := wasmbus.DecodeV1HostSummary(data)

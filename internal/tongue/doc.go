@@ -6,13 +6,34 @@
 // each other, and one translator is one truth.
 package tongue
 
-import "github.com/wadm-go/wadm/lattice"
+import (
+	"strconv"
+	"strings"
 
-// What the hosts of a dialect are able to do, whatever their version.
-var (
-	canV1  = lattice.Can{Update: true, Beat: true}
-	canOTP = lattice.Can{Relative: true, StopAll: true}
+	"github.com/wadm-go/wadm/lattice"
 )
+
+// canV1 is what a 1.x host is able to do, whatever its version.
+var canV1 = lattice.Can{Update: true, Beat: true}
+
+// canOTP is what an OTP host of the version is able to do. Hosts whose word does not tell the version are taken for old ones; the
+// lattice keeps what it knows of them.
+func canOTP(version string) lattice.Can {
+	return lattice.Can{Relative: true, StopAll: true, ByAge: minor(version) >= 63}
+}
+
+// minor is the second number of a version 0.N.P, 0 where it is none.
+func minor(version string) int {
+	parts := strings.SplitN(version, ".", 3)
+	if len(parts) < 2 || parts[0] != "0" {
+		return 0
+	}
+	n, err := strconv.Atoi(parts[1])
+	if err != nil {
+		return 0
+	}
+	return n
+}
 
 // annotations hands over a map that the codec made for us alone; the lattice shares it between instances.
 func annotations[M ~map[string]string](m M) lattice.Annotations { return lattice.Annotations(m) }

@@ -18,7 +18,7 @@ func hearOTP(e wasmbus.Event, at time.Duration) Heard {
 	host := lattice.HostID(e.Host)
 	switch d := e.Data.(type) {
 	case wasmbus.OTPHostStarted:
-		started := lattice.HostStarted{Host: host, Dialect: lattice.OTP, Can: canOTP, Name: d.FriendlyName, Labels: d.Labels, Version: d.Version}
+		started := lattice.HostStarted{Host: host, Dialect: lattice.OTP, Can: canOTP(d.Version), Name: d.FriendlyName, Labels: d.Labels, Version: d.Version}
 		if d.UptimeSeconds != nil {
 			started.Uptime = *d.UptimeSeconds
 		}
@@ -49,7 +49,7 @@ func hearInstanceOTP(host lattice.HostID, data any) Heard {
 	case wasmbus.OTPActorStartFailed:
 		return heard(host, actorStartFailed(host, &d))
 	case wasmbus.OTPActorStopped:
-		return heard(host, lattice.Stopped{Host: host, Key: componentOTP(d.PublicKey), Instance: d.InstanceID})
+		return heard(host, lattice.Stopped{Host: host, Key: componentOTP(d.PublicKey), Annotations: annotations(d.Annotations), Instance: d.InstanceID})
 	case wasmbus.OTPActorUpdated:
 		return heard(host, lattice.Doubt{Host: host, Key: componentOTP(d.PublicKey)})
 	case wasmbus.OTPActorUpdateFailed:
@@ -64,7 +64,8 @@ func hearInstanceOTP(host lattice.HostID, data any) Heard {
 		return heard(host, lattice.StartFailed{Host: host, Key: providerOTP("", d.LinkName), Ref: ref(d.ProviderRef), Count: 1,
 			Error: wasmbus.OTPErrorText(d.Error)})
 	case wasmbus.OTPProviderStopped:
-		return heard(host, lattice.Stopped{Host: host, Key: providerOTP(d.PublicKey, d.LinkName), Instance: d.InstanceID})
+		return heard(host, lattice.Stopped{Host: host, Key: providerOTP(d.PublicKey, d.LinkName),
+			Annotations: annotations(d.Annotations), Instance: d.InstanceID})
 	case wasmbus.OTPHealthCheckPassed:
 		return heard(host, lattice.Health{Host: host, Key: providerOTP(d.PublicKey, d.LinkName), Healthy: true})
 	case wasmbus.OTPHealthCheckFailed:
@@ -100,7 +101,7 @@ func isComponentKey(s string) bool {
 
 // beatOTP is what a heartbeat shows: counts, and in the list form instance ids, but never annotations.
 func beatOTP(host lattice.HostID, d *wasmbus.OTPHeartbeat, at time.Duration) lattice.Inventory {
-	inv := lattice.Inventory{Host: host, Dialect: lattice.OTP, Can: canOTP, Name: d.FriendlyName, Labels: d.Labels,
+	inv := lattice.Inventory{Host: host, Dialect: lattice.OTP, Can: canOTP(d.Version), Name: d.FriendlyName, Labels: d.Labels,
 		Version: d.Version, Uptime: d.UptimeSeconds, Asked: at, Beat: true, Bare: true}
 	for _, key := range slices.Sorted(maps.Keys(d.Counts)) {
 		inv.Resources = append(inv.Resources, lattice.Resource{Key: componentOTP(key), Groups: single(nil, d.Counts[key])})
@@ -129,7 +130,7 @@ func beatOTP(host lattice.HostID, d *wasmbus.OTPHeartbeat, at time.Duration) lat
 
 // inventoryOTP is the answer to get.{host}.inv, which lacks the version and the uptime.
 func inventoryOTP(host lattice.HostID, d *wasmbus.OTPInventory, at time.Duration) lattice.Inventory {
-	inv := lattice.Inventory{Host: host, Dialect: lattice.OTP, Can: canOTP, Name: d.FriendlyName, Labels: d.Labels, Asked: at,
+	inv := lattice.Inventory{Host: host, Dialect: lattice.OTP, Can: canOTP(""), Name: d.FriendlyName, Labels: d.Labels, Asked: at,
 		Resources: make([]lattice.Resource, 0, len(d.Actors)+len(d.Providers))}
 	for i := range d.Actors {
 		a := &d.Actors[i]

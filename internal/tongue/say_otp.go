@@ -50,12 +50,12 @@ func (v Voice) sayComponentOTP(c *ledger.Command) (Message, any, error) {
 	host := string(c.Host)
 	if c.To > c.From {
 		// la takes the reference, sa the public key, both under the name actor_ref.
-		m := Message{Subject: v.otp().LaunchActor(host), Ack: AckAtOnce}
+		m := Message{Subject: v.otp().LaunchActor(host), Ack: AckAtOnce, Lane: callsLaneOTP(c)}
 		return m, wasmbus.OTPLaunchActor{ActorRef: c.Target.Ref, Annotations: wasmbus.OTPAnnotations(c.Annotations),
 			Count: c.To - c.From, HostID: host}, nil
 	}
-	m := Message{Subject: v.otp().StopActor(host), Ack: AckAfterStop}
-	return m, wasmbus.OTPStopActor{ActorRef: c.Target.ID, Annotations: c.Annotations, Count: c.From - c.To}, nil
+	m := Message{Subject: v.otp().StopActor(host), Ack: AckAfterStop, Lane: callsLaneOTP(c)}
+	return m, wasmbus.OTPStopActor{ActorRef: c.Target.ID, Annotations: c.Annotations, Count: c.From - c.To + c.Ahead}, nil
 }
 
 func (v Voice) sayProviderOTP(c *ledger.Command) (Message, any, error) {
@@ -72,6 +72,15 @@ func (v Voice) sayProviderOTP(c *ledger.Command) (Message, any, error) {
 	}
 	m := Message{Subject: v.otp().StopProvider(host), Ack: AckAfterGoodbye}
 	return m, wasmbus.OTPStopProvider{HostID: host, LinkName: c.Target.Link, ProviderRef: c.Target.ID}, nil
+}
+
+// callsLaneOTP: the stop of the last instances of an owner takes half a second to take down the calls of the key on that host. A start of the key waits
+// for its answer, so that it brings the calls back and is not caught in their end.
+func callsLaneOTP(c *ledger.Command) string {
+	if c.Target.ID == "" {
+		return ""
+	}
+	return "calls " + string(c.Host) + " " + c.Target.ID
 }
 
 // linkLaneOTP: a put and a delete of one link must not overtake each other.

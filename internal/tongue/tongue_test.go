@@ -101,7 +101,7 @@ func TestHearingOTP(t *testing.T) {
 		},
 		"the count form of a heartbeat has no ids": {
 			wasmbus.OTPHeartbeat{Counts: map[string]int{keyM: 2}, Version: "0.63.2"},
-			[]lattice.Event{lattice.Inventory{Host: hostA, Dialect: lattice.OTP, Can: can, Version: "0.63.2", Asked: at, Beat: true, Bare: true,
+			[]lattice.Event{lattice.Inventory{Host: hostA, Dialect: lattice.OTP, Can: lattice.Can{Relative: true, StopAll: true, ByAge: true}, Version: "0.63.2", Asked: at, Beat: true, Bare: true,
 				Resources: []lattice.Resource{{Key: component, Groups: []lattice.Group{{Count: 2}}}}}},
 		},
 		"one event for one instance": {

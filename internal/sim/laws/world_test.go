@@ -33,7 +33,7 @@ func newWorld(t *rapid.T) *world {
 	dialect, version := wasmbus.DialectV1, ""
 	if w.otp {
 		dialect = wasmbus.DialectOTP
-		version = rapid.SampledFrom([]string{"0.57.4", "0.58.2"}).Draw(t, "host version")
+		version = rapid.SampledFrom([]string{"0.57.1", "0.57.4", "0.58.2", "0.63.2", "0.63.2"}).Draw(t, "host version")
 	}
 	timing := sim.FastTiming()
 	timing.Heartbeat = 30 * time.Second
@@ -41,7 +41,8 @@ func newWorld(t *rapid.T) *world {
 		Cluster: sim.Options{Dialect: dialect, Version: version, Timing: timing, Seed: rapid.Uint64().Draw(t, "seed")},
 		Bus: sim.BusOptions{
 			Seed: rapid.Uint64().Draw(t, "bus seed"), Delay: time.Millisecond,
-			Jitter: time.Duration(rapid.IntRange(0, 20).Draw(t, "jitter")) * time.Millisecond,
+			Jitter:    time.Duration(rapid.IntRange(0, 20).Draw(t, "jitter")) * time.Millisecond,
+			Duplicate: rapid.SampledFrom([]float64{0, 0, 0.2}).Draw(t, "doubled"), Doubles: isEvent,
 		},
 	})
 	w.judge = newJudge(w)
@@ -52,6 +53,9 @@ func newWorld(t *rapid.T) *world {
 	w.p.Start()
 	return w
 }
+
+// isEvent: what a stream delivers may come twice, a command never does.
+func isEvent(m sim.Msg) bool { return strings.HasPrefix(m.Subject, "wasmbus.evt.") }
 
 func (w *world) note(format string, args ...any) {
 	w.trail = append(w.trail, w.p.Bus.Now().String()+" "+fmt.Sprintf(format, args...))
@@ -183,7 +187,7 @@ func (w *world) provider(b *strings.Builder, app string) {
 // act does one random thing.
 func (w *world) act() {
 	app := rapid.SampledFrom([]string{"app1", "app2"}).Draw(w.t, "app")
-	switch rapid.SampledFrom([]string{"deploy", "deploy", "deploy", "tweak", "tweak", "redeploy", "undeploy", "delete", "kill", "stop", "return", "join", "slow", "crash", "foreign", "restart", "cut", "heal"}).Draw(w.t, "act") {
+	switch rapid.SampledFrom([]string{"deploy", "deploy", "deploy", "tweak", "tweak", "redeploy", "undeploy", "delete", "kill", "stop", "return", "join", "slow", "crash", "foreign", "restart", "cut", "heal", "fall", "mute"}).Draw(w.t, "act") {
 	case "deploy":
 		w.deploy(app, w.manifest(app))
 	case "tweak":
@@ -233,6 +237,36 @@ func (w *world) act() {
 		w.p.Start()
 	case "foreign":
 		w.startForeign()
+	case "fall":
+		w.fall()
+	case "mute":
+		share := rapid.SampledFrom([]float64{0, 0.3, 1}).Draw(w.t, "lost acks")
+		w.fault(fmt.Sprintf("loses %v of its acks", share), func(h string) error { return w.p.Cluster.Mute(h, sim.Mute{Acks: share}) })
+	}
+}
+
+// fall ends something that runs, as a bug in it would: one to five times in a second an instance of a component, which an OTP host starts again under
+// another id until it has enough and loses all of them; or the process of a provider.
+func (w *world) fall() {
+	var what []func() error
+	for _, h := range w.p.Cluster.Truth().Hosts {
+		for _, c := range h.Components {
+			if w.otp {
+				what = append(what, func() error { return w.p.Cluster.CrashActor(h.ID, c.ID) })
+			}
+		}
+		for _, p := range h.Providers {
+			what = append(what, func() error { return w.p.Cluster.CrashProvider(h.ID, p.ID, p.Link) })
+		}
+	}
+	if len(what) == 0 {
+		return
+	}
+	i, n := rapid.IntRange(0, len(what)-1).Draw(w.t, "what falls"), rapid.IntRange(1, 5).Draw(w.t, "times")
+	w.note("something falls %d times", n)
+	for range n {
+		_ = what[i]() // what has fallen for good cannot fall again
+		w.p.Run(200 * time.Millisecond)
 	}
 }
 
@@ -254,6 +288,7 @@ func (w *world) settle() {
 	for _, h := range w.hosts {
 		_ = w.p.Cluster.Heal(h)
 		_ = w.p.Cluster.Slow(h, 1)
+		_ = w.p.Cluster.Mute(h, sim.Mute{})
 	}
 	w.note("faults end")
 	w.p.Run(15 * time.Minute)
