@@ -45,6 +45,7 @@ type app struct {
 	wakeAt   time.Duration
 	hostless bool // its status says that there is no host
 	told     *wadmapi.Status
+	veil     string // why nothing is known of it, as told over its status; "" = its status stands
 
 	// The run record under way.
 	saving   SaveID // 0 = none

@@ -149,6 +149,9 @@ func (e *Engine) heard(id lattice.HostID) {
 	if h.Doubtful {
 		e.repeatAt(Question{Topic: AskInventory, Host: id}, e.now+e.cfg.Settings.Repeat/5)
 	}
+	if at := e.ledger.Decides(id); at != lattice.Never {
+		e.repeatAt(Question{Topic: AskInventory, Host: id}, at+1)
+	}
 	delete(e.watch.unheard, id)
 	for i := range h.Items() {
 		e.keyTouched(id, h.Items()[i].Key)

@@ -53,8 +53,9 @@ type Engine struct {
 
 	started   time.Duration // when this owner took over
 	connected bool
-	loaded    bool // SnapshotEnd has come
-	closed    bool // the ping window of this time of listening has closed
+	blind     string // why the lattice cannot be reached, as it is told; "" = it can, or nobody said why
+	loaded    bool   // SnapshotEnd has come
+	closed    bool   // the ping window of this time of listening has closed
 	pinged    time.Duration
 	lost      bool // another owner writes our records: nothing is done any more
 	synced    time.Duration
@@ -127,6 +128,7 @@ func (e *Engine) Step(now time.Duration, ins ...Input) Output {
 			e.replan(e.apps[name])
 		}
 	}
+	e.tellBlind()
 	e.nextWake = e.wake()
 	if e.nextWake != lattice.Never {
 		e.nextWake = max(e.nextWake, e.now+time.Millisecond) // what is due was done in this step; a time that stays behind must not make us spin
@@ -145,7 +147,7 @@ func (e *Engine) take(in Input) {
 	case Connected:
 		e.connect()
 	case Disconnected:
-		e.connected = false
+		e.connected, e.blind = false, in.Why
 	case Observed:
 		for _, ev := range in.Events {
 			e.observe(ev)
@@ -173,6 +175,7 @@ func (e *Engine) take(in Input) {
 // connect begins a new time of listening: what runs is asked for, and until then only what is seen counts.
 func (e *Engine) connect() {
 	e.connected, e.closed = true, false
+	e.unveil()
 	e.state.Reset(e.now)
 	clear(e.asked)
 	clear(e.pending)
@@ -521,6 +524,9 @@ func (e *Engine) settled(outs []ledger.Outcome) {
 		}
 		if o.Verdict == ledger.Failed {
 			e.notice("command_failed", &o.Entry.Command, o.Message)
+			if o.Entry.Revision != a.revision() {
+				e.ledger.Forgive(a.name, ledger.CauseOf(&o.Entry.Command)) // the failure of another revision is nothing that this one has to wait for
+			}
 		}
 	}
 }

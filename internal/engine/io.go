@@ -18,8 +18,9 @@ type (
 	// owner, and comes again after each reconnect and after a slow-consumer signal.
 	Connected struct{}
 
-	// Disconnected says that the connection to the lattice is down: the engine freezes until Connected.
-	Disconnected struct{}
+	// Disconnected says that the connection to the lattice is down: the engine freezes until Connected. Why is told in the status of every
+	// application; it may come again with another one. Empty: what was told stands.
+	Disconnected struct{ Why string }
 
 	// Observed carries host events, in the order in which they came.
 	Observed struct{ Events []lattice.Event }

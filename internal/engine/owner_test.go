@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -298,6 +299,36 @@ func TestALostConnectionFreezes(t *testing.T) {
 	l.step(Connected{})
 	l.wait(sec)
 	l.expect("nobody listens on N2, and the new wish counts", "scale N1 web:1 1→4 (too-few)")
+}
+
+func TestALatticeThatCannotBeReachedIsToldOncePerReason(t *testing.T) {
+	l := newLab(t, "N1", "N2").begin(wish(Deploy, webOf("v1", 2)))
+	l.told = nil
+	tells := func(what string, want ...string) {
+		t.Helper()
+		if !slices.Equal(l.told, want) {
+			t.Errorf("%s: told %q, want %q", what, l.told, want)
+		}
+		l.told = nil
+	}
+	l.step(Disconnected{})
+	tells("a short loss")
+	l.step(Disconnected{Why: "nobody there"})
+	l.step(Tick{})
+	tells("a reason", "shop deployed nobody there")
+	l.step(Disconnected{Why: "not allowed"})
+	tells("another reason", "shop deployed not allowed")
+	l.step(Connected{})
+	tells("it is back", "shop deployed")
+
+	l = newLab(t, "N1")
+	l.deaf = true
+	l.step(Disconnected{Why: "nobody there"})
+	l.told = nil
+	l.step(wish(Deploy, webOf("v1", 2)), SnapshotEnd{})
+	tells("never reached", "shop waiting nobody there")
+	l.step(Connected{})
+	tells("reached at last", "shop waiting Hosts are asked what they run")
 }
 
 // An unchanged heartbeat costs nothing: no plan, no output.

@@ -65,7 +65,8 @@ type Feed struct {
 }
 
 // Start subscribes to the host events of the lattice: wasmbus.evt.{lattice}.> for 1.x, wasmbus.evt.{lattice} and
-// *.wasmbus.evt.{lattice} for OTP hosts. It returns when the server has the subscriptions, so what happens afterwards is heard.
+// *.wasmbus.evt.{lattice} for OTP hosts. It returns when the server has the subscriptions, so what happens afterwards is heard. On a
+// connection that waits for its server they are made when it comes.
 func Start(nc *nats.Conn, cfg Config) (*Feed, error) {
 	f := New(cfg)
 	for _, one := range subjects(cfg.Lattice, cfg.Dialect) {
@@ -79,6 +80,9 @@ func Start(nc *nats.Conn, cfg Config) (*Feed, error) {
 		}
 		f.subs = append(f.subs, sub)
 		f.watch(sub)
+	}
+	if !nc.IsConnected() {
+		return f, nil
 	}
 	if err := nc.Flush(); err != nil {
 		f.Close()

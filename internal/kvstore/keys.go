@@ -42,11 +42,25 @@ func legal(name string) bool {
 	return true
 }
 
+// runKeyParts is what a key of the run bucket says.
+type runKeyParts struct {
+	kind    string
+	at      spot
+	version string // its hash, of kind version
+}
+
 // splitRunKey takes a key of the run bucket apart. Keys of other kinds are other programs' business.
-func splitRunKey(k string) (kind, lattice, app string, ok bool) {
+func splitRunKey(k string) (runKeyParts, bool) {
 	parts := strings.Split(k, ".")
-	if len(parts) != 3 || parts[1] == "" || parts[2] == "" {
-		return "", "", "", false
+	if len(parts) < 3 || parts[1] == "" || parts[2] == "" {
+		return runKeyParts{}, false
 	}
-	return parts[0], parts[1], parts[2], true
+	p := runKeyParts{kind: parts[0], at: spot{parts[1], parts[2]}}
+	switch {
+	case p.kind == "version" && len(parts) == 4 && parts[3] != "":
+		p.version = parts[3]
+	case p.kind == "version" || len(parts) != 3:
+		return runKeyParts{}, false
+	}
+	return p, true
 }

@@ -9,6 +9,7 @@
 //	                 {lattice}                the sorted array of names
 //	wadm_run         wish.{lattice}.{name}    what was asked last
 //	                 run.{lattice}.{name}     the owner's record
+//	                 version.{lattice}.{name}.{hash of the version}   when it was put and as what text, created once
 //	wadm_leases      {lattice}                who owns the lattice
 //
 // Reads that list (Models, Runs, Lattices, watches) are answered from a copy that follows its bucket. Before each of them the server is

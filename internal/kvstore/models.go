@@ -66,14 +66,16 @@ func (s *Store) Model(ctx context.Context, lattice, app string) (store.Model, st
 	if err != nil {
 		return store.Model{}, 0, err
 	}
-	switch h := readHeld(string(k), e.Value()); {
+	h := readHeld(string(k), e.Value())
+	switch {
 	case h.bad:
 		return store.Model{Name: app}, e.Revision(), fmt.Errorf("%s: %w", doing, store.ErrUnreadable)
 	case h.isSet || h.lattice != lattice:
 		return store.Model{}, 0, fmt.Errorf("%s: %w", doing, store.ErrNotFound)
-	default:
-		return h.model, e.Revision(), nil
 	}
+	m := h.model
+	s.tell(ctx, lattice, &m)
+	return m, e.Revision(), nil
 }
 
 // PutModel writes the record of an application, then the set of names: a name without a record would be worse than the other way round,
@@ -108,6 +110,7 @@ func (s *Store) PutModel(ctx context.Context, lattice string, m store.Model, exp
 	if err := s.editSet(ctx, doing, lattice, m.Name, true); err != nil {
 		return rev, fmt.Errorf("the record of app %q is saved at revision %d, but it is not in the list yet: %w", m.Name, rev, err)
 	}
+	s.note(ctx, lattice, m)
 	return rev, nil
 }
 
@@ -157,6 +160,9 @@ func (s *Store) DeleteModel(ctx context.Context, lattice, app string, expect sto
 		}
 		return err
 	}
+	if s.copies.runs.current(ctx) == nil {
+		s.forgetVersions(ctx, lattice, app, s.acts.facts.of(spot{lattice, app}))
+	}
 	// Whoever listed between the two steps may have put the name back.
 	return s.mendSet(ctx, lattice, app)
 }
@@ -167,7 +173,10 @@ func (s *Store) Models(ctx context.Context, lattice string) ([]store.Model, erro
 		return nil, fmt.Errorf("listing lattice %q: %w", lattice, err)
 	}
 	var models []store.Model
+	// Without them the list is right, only poorer.
+	_ = s.copies.runs.current(ctx)
 	for _, e := range s.models.board.List(lattice) {
+		s.acts.facts.fill(spot{lattice, e.Name}, &e.Record)
 		models = append(models, e.Record)
 		if !s.models.listed(lattice, e.Name) {
 			// Best effort: the list is right without it, and the next one tries again.

@@ -17,29 +17,35 @@ import (
 type acts struct {
 	wishes *watch.Board[engine.Wish]
 	runs   *watch.Board[json.RawMessage] // as stored: decoded for each reader
+	facts  *facts
 }
 
 func newActs() *acts {
 	return &acts{
 		wishes: watch.New(func(w engine.Wish) engine.Wish { return w }),
 		runs:   watch.New(func(r json.RawMessage) json.RawMessage { return r }),
+		facts:  newFacts(),
 	}
 }
 
 func (a *acts) load(entries []jetstream.KeyValueEntry) {
 	wishes, runs := map[string][]watch.Entry[engine.Wish]{}, map[string][]watch.Entry[json.RawMessage]{}
+	a.facts.clear()
 	for _, e := range entries {
-		kind, lattice, app, ok := splitRunKey(e.Key())
+		k, ok := splitRunKey(e.Key())
 		if !ok || e.Operation() != jetstream.KeyValuePut {
 			continue
 		}
-		switch kind {
+		lattice, app := k.at.lattice, k.at.app
+		switch k.kind {
 		case "wish":
 			if w, err := decodeWish(app, e.Value()); err == nil {
 				wishes[lattice] = append(wishes[lattice], watch.Entry[engine.Wish]{Name: app, Record: w, Revision: e.Revision()})
 			}
 		case "run":
 			runs[lattice] = append(runs[lattice], watch.Entry[json.RawMessage]{Name: app, Record: e.Value(), Revision: e.Revision()})
+		case "version":
+			a.facts.put(k.at, k.version, e.Value(), e.Revision())
 		}
 	}
 	a.wishes.Load(wishes)
@@ -47,12 +53,13 @@ func (a *acts) load(entries []jetstream.KeyValueEntry) {
 }
 
 func (a *acts) apply(e jetstream.KeyValueEntry) {
-	kind, lattice, app, ok := splitRunKey(e.Key())
+	k, ok := splitRunKey(e.Key())
 	if !ok {
 		return
 	}
+	lattice, app := k.at.lattice, k.at.app
 	stored := e.Operation() == jetstream.KeyValuePut
-	switch kind {
+	switch k.kind {
 	case "wish":
 		w, err := decodeWish(app, e.Value())
 		if !stored {
@@ -66,6 +73,12 @@ func (a *acts) apply(e jetstream.KeyValueEntry) {
 			return
 		}
 		a.runs.Put(lattice, watch.Entry[json.RawMessage]{Name: app, Record: e.Value(), Revision: e.Revision()})
+	case "version":
+		if !stored {
+			a.facts.drop(k.at, k.version)
+			return
+		}
+		a.facts.put(k.at, k.version, e.Value(), e.Revision())
 	}
 }
 

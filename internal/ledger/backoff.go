@@ -1,8 +1,10 @@
 package ledger
 
 import (
+	"cmp"
 	"hash/fnv"
 	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -41,6 +43,19 @@ func CauseOf(c *Command) Cause {
 func (l *Ledger) Backoff(app string, c Cause) (Backoff, bool) {
 	b, ok := l.backoff[app][c]
 	return b, ok
+}
+
+// Causes are those of the application that failed on a host under that name and have not worked since, by host.
+func (l *Ledger) Causes(app, what string) []Cause {
+	var out []Cause
+	// order: sorted below.
+	for c := range l.backoff[app] {
+		if c.What == what && c.Host != "" {
+			out = append(out, c)
+		}
+	}
+	slices.SortFunc(out, func(a, b Cause) int { return cmp.Compare(a.Host, b.Host) })
+	return out
 }
 
 // Waiting says that the cause is not to be tried at now.

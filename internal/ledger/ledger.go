@@ -18,6 +18,8 @@ type Settings struct {
 	Stop           time.Duration
 	Stored         time.Duration // links and configs
 	Goodbye        time.Duration // so long a stop may go on after its event
+	Unmoved        time.Duration // so long after its acknowledgement an update is surely begun: what shows the old image then tells that it failed
+	Crossing       time.Duration // so long the news that a host began anew may be overtaken by its first acknowledgements
 	BackoffFirst   time.Duration
 	BackoffMost    time.Duration
 }
@@ -30,6 +32,8 @@ func Defaults() Settings {
 		Stop:           time.Minute,
 		Stored:         10 * time.Second,
 		Goodbye:        10 * time.Second,
+		Unmoved:        5 * time.Second,
+		Crossing:       2 * time.Second,
 		BackoffFirst:   time.Second,
 		BackoffMost:    time.Minute,
 	}
@@ -41,10 +45,10 @@ type Entry struct {
 	SentAt   time.Duration // Never until it was sent
 	Deadline time.Duration // when it has failed without news; Never until it was sent
 	Acked    bool
-	AckedAt  time.Duration // if Acked
-	Restored bool          // of an earlier owner, who alone knew the annotations and the configs that it was sent with
-	crossed  bool          // the host began anew between the sending and the acknowledgement
-	Done     int           // instances seen to start or stop since, where the host tells them one by one
+	Restored bool // of an earlier owner, who alone knew the annotations and the configs that it was sent with
+	ackedAt  time.Duration
+	crossed  bool // the host began anew while it was on its way there, or its acknowledgement on its way here
+	Done     int  // instances seen to start or stop since, where the host tells them one by one
 }
 
 // Starting says that the command brings up instances that do not run yet.

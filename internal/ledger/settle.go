@@ -25,6 +25,7 @@ const (
 	failed                     // the host's event that tells of the failure
 	shows                      // a list (inventory, links) asked for after the sending shows the effect
 	lacks                      // such a list does not
+	still                      // an inventory that the host can only have given after the work shows things as before
 	restarted                  // the host began anew: host_started, or its uptime fell
 	gone                       // the host ended, or was declared dead
 	accepted                   // acknowledged
@@ -48,15 +49,16 @@ const (
 
 // verdicts is the table of design §5.3: hosts acknowledge a start before they fetch, so neither an acknowledgement nor a list that lacks
 // the instance says anything; a stop is done when a list no longer shows it; the events of an update in place mislead (it ends with a count
-// of 0, and a failed one ends with nothing), so that only a list tells; what the lattice stores is stored when it is acknowledged.
+// of 0, and a failed one ends with nothing), so that only a list tells: a host that updates holds its inventory back until it is done (lattice
+// protocol A5.8). What the lattice stores is stored when it is acknowledged.
 //
-//	done     failed   shows    lacks  restarted gone   accepted refused  unheard  unanswered dropped expired fewer
-var verdicts = [...][13]Verdict{
-	start:   {Settled, Failed, Settled, Open, Void, Void, Open, Failed, Failed, Open, Void, Failed, Open},
-	stop:    {Settled, Open, Settled, Open, Void, Void, Open, Failed, Failed, Open, Void, Failed, Void},
-	rebuild: {Settled, Failed, Settled, Open, Void, Void, Open, Failed, Failed, Open, Void, Failed, Open},
-	update:  {Open, Open, Settled, Open, Void, Void, Open, Failed, Failed, Open, Void, Failed, Open},
-	stored:  {Settled, Failed, Settled, Open, Open, Open, Settled, Failed, Failed, Open, Void, Failed, Open},
+//	done     failed   shows    lacks still restarted gone   accepted refused  unheard  unanswered dropped expired fewer
+var verdicts = [...][14]Verdict{
+	start:   {Settled, Failed, Settled, Open, Open, Void, Void, Open, Failed, Failed, Open, Void, Failed, Open},
+	stop:    {Settled, Open, Settled, Open, Open, Void, Void, Open, Failed, Failed, Open, Void, Failed, Void},
+	rebuild: {Settled, Failed, Settled, Open, Open, Void, Void, Open, Failed, Failed, Open, Void, Failed, Open},
+	update:  {Open, Open, Settled, Open, Failed, Void, Void, Open, Failed, Failed, Open, Void, Failed, Open},
+	stored:  {Settled, Failed, Settled, Open, Open, Open, Open, Settled, Failed, Failed, Open, Void, Failed, Open},
 }
 
 func classOf(e *Entry) class {
@@ -108,7 +110,7 @@ func (l *Ledger) Answer(id CommandID, a Answer, message string, now time.Duratio
 		return Outcome{}, false // late; the entry was settled by something better
 	}
 	if a == Accepted && !e.Acked {
-		e.Acked, e.AckedAt = true, now
+		e.Acked, e.ackedAt = true, now
 	}
 	if e.AckEnds && a == Accepted {
 		return l.judge(e, done, message, now)
@@ -142,13 +144,19 @@ func (l *Ledger) HostGone(host lattice.HostID, now time.Duration) []Outcome {
 	return l.each(host, func(*Entry) (evidence, string, bool) { return gone, "the host is gone", true }, now)
 }
 
-// HostRestarted voids what was asked of a host before it began anew. What is not yet acknowledged may have met the host before or after it began:
-// its acknowledgement tells.
+// HostRestarted voids what was asked of a host before it began anew. What is not yet acknowledged may have met the host before or after it
+// began: its acknowledgement tells. One that was acknowledged just before may have met the new life, whose acknowledgement came here before
+// the news of it: nothing but its effect, or its deadline, tells.
 func (l *Ledger) HostRestarted(host lattice.HostID, now time.Duration) []Outcome {
 	return l.each(host, func(e *Entry) (evidence, string, bool) {
-		e.crossed = e.crossed || e.SentAt != Never && !e.Acked
+		e.crossed = l.mayHaveCrossed(e, now)
 		return restarted, "the host began anew", e.SentAt != Never && !e.crossed
 	}, now)
+}
+
+// mayHaveCrossed says that the command may be at work in the life of the host that begins with the news of now.
+func (l *Ledger) mayHaveCrossed(e *Entry, now time.Duration) bool {
+	return e.SentAt != Never && (!e.Acked || now-e.ackedAt < l.settings.Crossing)
 }
 
 // Observe settles what a host event settles.
@@ -220,15 +228,35 @@ func (l *Ledger) inventory(inv *lattice.Inventory, now time.Duration) []Outcome 
 		if e.SentAt == Never || inv.Asked <= e.SentAt || e.AckEnds && inv.Asked < e.SentAt+l.settings.Goodbye {
 			return 0, "", false
 		}
-		if e.shownBy(inv) {
+		switch {
+		case e.shownBy(inv):
 			return shows, "", true
+		case !inv.Beat && e.unmoved(inv.Asked, l.settings.Unmoved):
+			return still, "the host keeps the image before, and gives no cause", true
 		}
-		if e.ByAge && e.Stopping() && e.Acked && inv.Asked > e.AckedAt {
+		if e.ByAge && e.Stopping() && e.Acked && inv.Asked > e.ackedAt {
 			l.passOver(e, inv)
 			return fewer, "it ended fewer than asked: older instances there are somebody else's", true
 		}
 		return lacks, "", true
 	}, now)
+}
+
+// unmoved says that an inventory asked for then cannot have overtaken the update: the host was given time to begin with it, and gives no inventory
+// while it is at it.
+func (e *Entry) unmoved(asked, after time.Duration) bool {
+	return e.Action == Update && e.Acked && asked >= e.ackedAt+after
+}
+
+// Decides is from when on an inventory of the host tells that an update there has failed, Never if it is not at one.
+func (l *Ledger) Decides(host lattice.HostID) time.Duration {
+	at := Never
+	for _, e := range l.byHost[host] {
+		if e.Action == Update && e.Acked && (at == Never || e.ackedAt+l.settings.Unmoved < at) {
+			at = e.ackedAt + l.settings.Unmoved
+		}
+	}
+	return at
 }
 
 // shownBy says that the inventory shows the command's effect.

@@ -48,11 +48,19 @@ var tellings = map[evidence]func(l *Ledger, e *Entry) []Outcome{
 		other := lattice.Annotations{lattice.AppAnnotation: "shop", "x": "of before"}
 		return l.Observe(runs(2*sec, web, "web:1", group(e.From, other)), 2*sec)
 	},
+	still: func(l *Ledger, e *Entry) []Outcome {
+		if !onHost(&e.Command) {
+			return l.Observe(lattice.Links{Asked: 20 * sec}, 20*sec)
+		}
+		l.Answer(e.ID, Accepted, "", 2*sec)
+		other := lattice.Annotations{lattice.AppAnnotation: "shop", "x": "of before"}
+		return l.Observe(runs(20*sec, web, "web:1", group(e.From, other)), 20*sec)
+	},
 	restarted: func(l *Ledger, e *Entry) []Outcome {
 		if onHost(&e.Command) {
 			l.Answer(e.ID, Accepted, "", 2*sec)
 		}
-		return l.HostRestarted(n1, 2*sec)
+		return l.HostRestarted(n1, 5*sec)
 	},
 	gone:       func(l *Ledger, _ *Entry) []Outcome { return l.HostGone(n1, 2*sec) },
 	accepted:   answering(Accepted),
@@ -66,7 +74,7 @@ var tellings = map[evidence]func(l *Ledger, e *Entry) []Outcome{
 			return nil // nothing of the kind is told of links
 		}
 		e.ByAge = true
-		l.entries[e.ID].Acked, l.entries[e.ID].AckedAt = true, 2*sec
+		l.entries[e.ID].Acked, l.entries[e.ID].ackedAt = true, 2*sec
 		other := lattice.Annotations{lattice.AppAnnotation: "shop", "x": "of before"}
 		return l.Observe(runs(3*sec, web, "web:1", group(e.From, other)), 3*sec)
 	},
@@ -91,6 +99,7 @@ var settleTable = []struct {
 	{start, failed, Failed, "a start has failed when the host says so"},
 	{start, shows, Settled, "a start has worked when an inventory shows it"},
 	{start, lacks, Open, "hosts acknowledge before they fetch, so an inventory without the instance says nothing of a start"},
+	{start, still, Open, "an inventory that lacks the instance later says no more of a start"},
 	{start, restarted, Void, "a host that begins anew has forgotten the start, and is not to blame"},
 	{start, gone, Void, "a host that is gone starts nothing, and is not to blame"},
 	{start, accepted, Open, "an accepted start still has to be done"},
@@ -105,6 +114,7 @@ var settleTable = []struct {
 	{stop, failed, Open, "a failed start says nothing of a stop"},
 	{stop, shows, Settled, "a stop has worked when an inventory shows no more than the rest"},
 	{stop, lacks, Open, "an inventory that shows too many may have been put together before the stop was done"},
+	{stop, still, Open, "a later inventory that shows too many says no more of a stop"},
 	{stop, restarted, Void, "a host that begins anew has nothing left to stop"},
 	{stop, gone, Void, "a host that is gone has nothing left to stop"},
 	{stop, accepted, Open, "an accepted stop still has to be done"},
@@ -120,6 +130,7 @@ var settleTable = []struct {
 	{rebuild, failed, Failed, "a rebuild has failed when the host says so"},
 	{rebuild, shows, Settled, "a rebuild is shown by the annotations that came with it"},
 	{rebuild, lacks, Open, "the same count under the old annotations says that the rebuild is not done yet"},
+	{rebuild, still, Open, "a later inventory under the old annotations says no more of a rebuild"},
 	{rebuild, restarted, Void, "a host that begins anew has forgotten the rebuild"},
 	{rebuild, gone, Void, "a host that is gone rebuilds nothing"},
 	{rebuild, accepted, Open, "an accepted rebuild still has to be done"},
@@ -134,6 +145,7 @@ var settleTable = []struct {
 	{update, failed, Open, "a failed start tells of another command"},
 	{update, shows, Settled, "an update has worked when an inventory shows the new image"},
 	{update, lacks, Open, "an inventory with the old image may have been put together before the update was done"},
+	{update, still, Failed, "a host gives no inventory while it updates, so one of well after the acknowledgement with the old image tells that it failed"},
 	{update, restarted, Void, "a host that begins anew has forgotten the update"},
 	{update, gone, Void, "a host that is gone updates nothing"},
 	{update, accepted, Open, "an accepted update still has to be fetched"},
@@ -148,6 +160,7 @@ var settleTable = []struct {
 	{stored, failed, Failed, "a link is not put when its event tells so"},
 	{stored, shows, Settled, "a link is put when the list shows it"},
 	{stored, lacks, Open, "a list of links lags behind, so one without the link says nothing"},
+	{stored, still, Open, "a later list without the link says no more"},
 	{stored, restarted, Open, "no host keeps the links, so the restart of one changes nothing"},
 	{stored, gone, Open, "no host keeps the links, so the loss of one changes nothing"},
 	{stored, accepted, Settled, "what the lattice stores is stored when it is acknowledged"},
@@ -243,7 +256,7 @@ func TestOnlyWhatIsMeantSettles(t *testing.T) {
 
 func TestNothingSettlesWhatWasNotSent(t *testing.T) {
 	for _, cmd := range []Command{scale(0, 2), scale(3, 2), scale(2, 2), updateCommand, putLink()} {
-		for _, by := range []evidence{done, failed, shows, lacks, restarted} {
+		for _, by := range []evidence{done, failed, shows, lacks, still, restarted} {
 			l := New(Defaults())
 			e := l.Add(cmd)
 			if by == restarted {
@@ -395,7 +408,7 @@ func TestRestartsThatCrossACommand(t *testing.T) {
 		want  Verdict
 		after bool // acknowledged before the restart
 	}{
-		{"acknowledged before the restart: forgotten with it", Accepted, Void, true},
+		{"acknowledged long before the restart: forgotten with it", Accepted, Void, true},
 		{"acknowledged after the restart: it is at work", Accepted, Open, false},
 		{"never acknowledged: forgotten with it", NoAnswer, Void, false},
 		{"refused after the restart: refused", Refused, Failed, false},
@@ -406,12 +419,12 @@ func TestRestartsThatCrossACommand(t *testing.T) {
 			if tc.after {
 				l.Answer(e.ID, Accepted, "", 2*sec)
 			}
-			outs := l.HostRestarted(n1, 3*sec)
+			outs := l.HostRestarted(n1, 5*sec)
 			if !tc.after {
 				if outs != nil {
 					t.Fatalf("the restart alone settles it: %+v", outs)
 				}
-				if o, ok := l.Answer(e.ID, tc.then, "", 4*sec); ok {
+				if o, ok := l.Answer(e.ID, tc.then, "", 6*sec); ok {
 					outs = append(outs, o)
 				}
 			}
@@ -424,8 +437,32 @@ func TestRestartsThatCrossACommand(t *testing.T) {
 		l, e := sent(scale(0, 1))
 		l.HostRestarted(n1, 2*sec)
 		l.Answer(e.ID, Accepted, "", 3*sec)
-		if got := verdict(l.HostRestarted(n1, 4*sec)); got != Void {
+		if got := verdict(l.HostRestarted(n1, 6*sec)); got != Void {
 			t.Errorf("the second one, after the acknowledgement, says %d", got)
+		}
+	})
+	t.Run("acknowledged a moment before the news of the restart: perhaps by the new life, so only its effect or its deadline ends it", func(t *testing.T) {
+		for _, tc := range []struct {
+			name string
+			then func(*Ledger) []Outcome
+			want Verdict
+		}{
+			{"the instance shows", func(l *Ledger) []Outcome {
+				return l.Observe(runs(5*sec, web, "web:1", group(1, lattice.Annotations{lattice.AppAnnotation: "shop"})), 5*sec)
+			}, Settled},
+			{"an inventory lacks it", func(l *Ledger) []Outcome { return l.Observe(runs(5*sec, web, "web:1"), 5*sec) }, Open},
+			{"the deadline comes", func(l *Ledger) []Outcome { return l.Expire(5 * 60 * sec) }, Failed},
+			{"the host begins anew once more", func(l *Ledger) []Outcome { return l.HostRestarted(n1, 6*sec) }, Void},
+			{"the host begins anew once more at once", func(l *Ledger) []Outcome { return l.HostRestarted(n1, 3*sec) }, Open},
+		} {
+			l, e := sent(scale(0, 1))
+			l.Answer(e.ID, Accepted, "", 2*sec)
+			if outs := l.HostRestarted(n1, 2*sec); outs != nil {
+				t.Fatalf("the restart alone settles it: %+v", outs)
+			}
+			if got := verdict(tc.then(l)); got != tc.want {
+				t.Errorf("%s: the verdict is %d, want %d", tc.name, got, tc.want)
+			}
 		}
 	})
 }

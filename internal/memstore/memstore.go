@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/wadm-go/wadm/internal/engine"
 	"github.com/wadm-go/wadm/internal/store"
@@ -60,6 +61,13 @@ func (s *Store) PutModel(_ context.Context, lattice string, m store.Model, expec
 	}
 	if err := fits(m.Name, size); err != nil {
 		return 0, err
+	}
+	m = m.Clone()
+	for i := range m.Versions {
+		v := &m.Versions[i]
+		if v.Created = v.Created.UTC().Truncate(time.Millisecond); len(v.Raw) > Limit {
+			v.Raw = nil
+		}
 	}
 	return put(s, s.models, lattice, m.Name, m, expect)
 }

@@ -43,6 +43,7 @@ type Config struct {
 	ID            string                      // of this process and no other, also not of its next start [random]
 	Lattices      []string                    // owned even while nothing is stored for them [default]
 	Dialect       lattice.Dialect             // of all lattices; Auto finds out
+	Reach         func(lattice string) Reach  // of its hosts [a connection of its own, made as that of the process]
 	Prefix        string                      // of the hosts' control subjects [theirs]
 	Lease         store.LeaseRules            // its ID is ignored
 	Settings      engine.Settings             // [engine.Defaults]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"strings"
 	"sync"
@@ -25,10 +26,11 @@ func (p *process) connect() error {
 	opts = append(opts,
 		nats.RetryOnFailedConnect(false),
 		nats.MaxReconnects(-1),
-		nats.ReconnectBufSize(-1), // a command of before must not go out after: what was true then need not be true now
+		nats.IgnoreAuthErrorAbort(), // credentials change; who was let in once is let in again
+		nats.ReconnectBufSize(-1),   // a command of before must not go out after: what was true then need not be true now
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { p.disconnected(err) }),
 		nats.ReconnectHandler(func(nc *nats.Conn) { p.reconnected(nc) }),
-		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) { p.trouble(sub, err) }),
+		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) { p.trouble(p.log, sub, err) }),
 	)
 	nc, err := nats.Connect(p.cfg.URL, opts...)
 	if err != nil {
@@ -58,21 +60,18 @@ func refusal(err error) string {
 	return ""
 }
 
-// disconnected freezes the owners; said once, however often the client tries again.
+// disconnected is said once, however often the client tries again. Owners act as long as their leases last: each has a connection of its own.
 func (p *process) disconnected(err error) {
 	if p.stopping() {
 		return
 	}
 	p.log.Warn("the connection to NATS was lost, trying again", "error", err)
-	for _, o := range p.owners() {
-		o.disconnected()
-	}
 }
 
 func (p *process) reconnected(nc *nats.Conn) {
 	p.log.Info("connected to NATS again", "server", nc.ConnectedUrlRedacted())
 	for _, o := range p.owners() {
-		o.reconnected()
+		o.retell()
 	}
 }
 
@@ -84,7 +83,7 @@ type troubles struct {
 
 // trouble tells an asynchronous error once per change. A refused permission is an error of whoever set up the server, so it is told
 // with the subject, which is all that the fix needs.
-func (p *process) trouble(sub *nats.Subscription, err error) {
+func (p *process) trouble(log *slog.Logger, sub *nats.Subscription, err error) {
 	text := err.Error()
 	if sub != nil {
 		text += " (" + sub.Subject + ")"
@@ -100,10 +99,10 @@ func (p *process) trouble(sub *nats.Subscription, err error) {
 		return
 	}
 	if errors.Is(err, nats.ErrPermissionViolation) {
-		p.log.Error("this NATS user lacks a permission; allow the subject that the error names", "error", text)
+		log.Error("this NATS user lacks a permission; allow the subject that the error names", "error", text)
 		return
 	}
-	p.log.Warn("NATS reports", "error", text)
+	log.Warn("NATS reports", "error", text)
 }
 
 // ensureStreams makes the streams of statuses and events where they are missing, also again: somebody may take them away. Nothing stops

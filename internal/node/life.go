@@ -19,6 +19,7 @@ type life struct {
 	epoch uint64
 	stop  context.CancelFunc
 	done  chan struct{} // closed when nothing of it acts any more
+	lane  *lane         // the lattice's connection, which owners inherit; nil before the first
 }
 
 func startLife(t *tenure, epoch uint64) *life {
@@ -34,6 +35,7 @@ func startLife(t *tenure, epoch uint64) *life {
 // run starts an owner again and again. Each one builds its state anew: what made the last one fail may stand in that state.
 func (l *life) run(ctx context.Context, t *tenure) {
 	pause := firstPause
+	defer l.closeLane(t)
 	for ctx.Err() == nil {
 		began := t.p.clock.now()
 		err := l.once(ctx, t)
@@ -79,14 +81,27 @@ func (l *life) once(ctx context.Context, t *tenure) (err error) {
 			err = &panicked{v, string(debug.Stack())}
 		}
 	}()
-	o, err := newOwner(t, l.epoch)
+	if l.lane == nil {
+		if l.lane, err = openLane(ctx, t.p, t.lattice, t.log); err != nil {
+			return err
+		}
+	}
+	o, err := newOwner(t, l.epoch, l.lane)
 	if err != nil {
 		return err
 	}
 	t.owner.Store(o)
+	l.lane.attach(o)
 	defer func() {
 		t.owner.Store(nil)
+		l.lane.detach()
 		o.close()
 	}()
 	return o.run(ctx)
+}
+
+func (l *life) closeLane(t *tenure) {
+	if l.lane != nil {
+		l.lane.close(t.p.cfg.Drain)
+	}
 }

@@ -44,21 +44,21 @@ type owner struct {
 var errLost = errors.New("somebody else has written a run record of this lattice")
 
 // newOwner connects an owner to the hosts. Nothing acts before run.
-func newOwner(t *tenure, epoch uint64) (*owner, error) {
+func newOwner(t *tenure, epoch uint64, hosts *lane) (*owner, error) {
 	p := t.p
 	o := &owner{
 		t: t, lattice: t.lattice, epoch: epoch, log: t.log.With("epoch", epoch), inbox: newInbox(),
 		views: make(chan chan engine.View), failed: make(chan error, 1), done: make(chan struct{}),
 	}
 	o.saver = newSaver(p.stores.Runs, t.lattice, func(in engine.Saved) { o.inbox.put(in) })
-	o.machine = p.cfg.Machine(engine.Config{Lattice: t.lattice, Dialect: p.cfg.Dialect, Epoch: epoch, Settings: p.cfg.Settings})
+	o.machine = p.cfg.Machine(engine.Config{Lattice: t.lattice, Dialect: hosts.reach.Dialect, Epoch: epoch, Settings: p.cfg.Settings})
 	var err error
-	o.control, err = control.New(p.nc, control.Config{Lattice: t.lattice, Prefix: p.cfg.Prefix, Dialect: p.cfg.Dialect, Now: p.clock.now, Log: o.log},
+	o.control, err = control.New(hosts.nc, control.Config{Lattice: t.lattice, Prefix: p.cfg.Prefix, Dialect: hosts.reach.Dialect, Now: p.clock.now, Log: o.log},
 		func(in engine.Input) { o.inbox.put(in) })
 	if err != nil {
 		return nil, err
 	}
-	o.feed, err = feed.Start(p.nc, feed.Config{Lattice: t.lattice, Dialect: p.cfg.Dialect, Now: p.clock.now, Log: o.log})
+	o.feed, err = feed.Start(hosts.nc, feed.Config{Lattice: t.lattice, Dialect: hosts.reach.Dialect, Now: p.clock.now, Log: o.log})
 	if err != nil {
 		o.control.Close()
 		return nil, err
@@ -89,7 +89,6 @@ func (o *owner) run(ctx context.Context) error {
 	loader := newLoader(o)
 	defer loader.wait()
 	defer cancel()
-	o.inbox.put(engine.Connected{})
 	loader.start(ctx)
 
 	wake := time.NewTimer(time.Hour)
@@ -203,17 +202,20 @@ func lost(ins []engine.Input) bool {
 	return false
 }
 
-// disconnected freezes the machine and gives up what is under way.
-func (o *owner) disconnected() {
-	o.inbox.put(engine.Disconnected{})
+// disconnected freezes the machine and gives up what is under way. It is called again for each other reason.
+func (o *owner) disconnected(why string) {
+	o.inbox.put(engine.Disconnected{Why: why})
 	o.control.Disconnected()
 }
 
-// reconnected begins a new time of listening. It goes through the inbox like disconnected, so that the two keep their order.
+// reconnected begins a new time of listening, the first one too. It goes through the inbox like disconnected, so that the two keep their order.
 func (o *owner) reconnected() {
 	o.feed.Forget()
 	o.inbox.put(engine.Connected{})
 }
+
+// retell has what could not be told published: the process is connected again.
+func (o *owner) retell() { o.inbox.put(engine.Tick{}) }
 
 // fail ends the owner from beside its loop.
 func (o *owner) fail(err error) {

@@ -209,6 +209,8 @@ func TestWhatAChangeWaitsFor(t *testing.T) {
 		{"one command at a time for what it changes; the rest goes on", given(v2, running, asked(update)), []string{"scale N1 http:1 1→0 (image-changed) for default"}, nil},
 		{"one provider at a time, so that the others serve on", given(v2, running, asked(update), asked(stop)), nil, nil},
 		{"an update that failed lately waits, and tells why", given(v2, running, failed(update, "no such image"), asked(stop)), nil, []string{"echo backing-off, N1, no such image, try 1"}},
+		{"an update that failed before keeps its cause while the next try is under way", given(v2, running, failed(update, "no such image"), asked(update), asked(stop)), nil,
+			[]string{"echo retrying, N1, no such image"}},
 		{"a provider is not stopped while its configs are not there", given(app(component("echo", scaled(1)), provider("http", scaled(2), image("http:2"), with(config("flags")))), running, holds("flags")),
 			nil, []string{"http config-absent, flags"}},
 	} {

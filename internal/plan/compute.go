@@ -132,7 +132,17 @@ func (p *pass) send(part *Part, c ledger.Command) {
 	p.out.Commands = append(p.out.Commands, c)
 	if part != nil {
 		part.Sent++
+		p.retrying(part, &c)
 	}
+}
+
+// retrying tells what failed the last time, while the next try is under way: what was once found out stays in the status until it has worked.
+func (p *pass) retrying(part *Part, c *ledger.Command) {
+	b, ok := p.Ledger.Backoff(p.App, ledger.CauseOf(c))
+	if !ok || c.Action == ledger.Scale && c.To < c.From {
+		return
+	}
+	part.Gaps = append(part.Gaps, Gap{Component: c.Component, Why: Retrying, Host: c.Host, Detail: b.Last, Tries: b.Tries})
 }
 
 // likely is how many commands a pass that has one may have: a first deploy has one for each instance.
@@ -308,5 +318,5 @@ func weightiest(gaps []Gap) {
 }
 
 func rank(w Why) int {
-	return slices.Index([]Why{NotCarried, MixedLattice, Conflict, ConfigTaken, LinkTaken, BackingOff, ConfigAbsent, HeldByOther, NoHostFits, TooFewHosts, Unhealthy, EndsUnknown, Unread}, w)
+	return slices.Index([]Why{NotCarried, MixedLattice, Conflict, ConfigTaken, LinkTaken, BackingOff, Retrying, ConfigAbsent, HeldByOther, NoHostFits, TooFewHosts, Unhealthy, EndsUnknown, Unread}, w)
 }

@@ -21,6 +21,7 @@ const (
 	HeldByOther  Why = "held-by-other" // the host runs the id for somebody else
 	ConfigAbsent Why = "config-absent" // an external config does not exist
 	BackingOff   Why = "backing-off"   // it failed and is tried again later
+	Retrying     Why = "retrying"      // it failed, and the next try is under way
 	Unhealthy    Why = "unhealthy"     // a provider's host says so
 	EndsUnknown  Why = "ends-unknown"  // a link's ends were never seen
 	Unread       Why = "unread"        // no host tells the links or a config
@@ -33,9 +34,9 @@ type Gap struct {
 	Short     int // instances
 	Why       Why
 	Host      lattice.HostID
-	Owner     string // HeldByOther, Conflict, ConfigTaken, LinkTaken: whose it is, "" = nobody's
-	Detail    string // the host's words, a field, a config's name
-	Tries     int
+	Owner     string        // HeldByOther, Conflict, ConfigTaken, LinkTaken: whose it is, "" = nobody's
+	Detail    string        // the host's words, a field, a config's name
+	Tries     int           // BackingOff, Retrying: failures so far
 	Until     time.Duration // BackingOff: when it is tried again
 	Pause     time.Duration // BackingOff: how long it waits in all, which unlike the rest of it does not change
 }
@@ -62,7 +63,9 @@ type Part struct {
 }
 
 // Unsettled says of a link that it is not as it should be, and may become so.
-func (p *Part) Unsettled() bool { return p.Have == 0 && (len(p.Gaps) == 0 || p.Gaps[0].Why == Unread) }
+func (p *Part) Unsettled() bool {
+	return p.Have == 0 && (len(p.Gaps) == 0 || p.Gaps[0].Why == Unread || p.Gaps[0].Why == Retrying)
+}
 
 // Done says that the part is as wanted, as far as anybody knows.
 func (p *Part) Done() bool {

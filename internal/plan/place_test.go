@@ -71,6 +71,16 @@ func TestWherePlacesAreFound(t *testing.T) {
 			nil, []string{"echo backing-off, default, N1, disk full, short of 2, try 1"},
 		},
 		{
+			"a start that failed before keeps its cause while the next try is under way",
+			given(app(component("echo", scaled(2))), host("N1"), refused("N1", "echo", "disk full"), asked(ledger.Command{Action: ledger.Scale, Component: "echo", Host: "N1", Target: ledger.Target{ID: "shop-echo", Ref: "echo:1"}, To: 2})),
+			nil, []string{"echo retrying, N1, disk full"},
+		},
+		{
+			"a failure keeps its cause while nothing may be concluded",
+			given(app(component("echo", scaled(2))), host("N1"), refused("N1", "echo", "disk full"), input(func(in *Input) { in.Belief.MayStart = false })),
+			nil, []string{"echo backing-off, N1, disk full, try 1"},
+		},
+		{
 			"the failure of one component says nothing of another",
 			given(app(component("echo", scaled(1)), component("cart", scaled(1))), host("N1"), refused("N1", "echo", "disk full")),
 			[]string{"scale N1 cart:1 0→1 (too-few) for default"}, []string{"echo backing-off, default, N1, disk full, short of 1, try 1"},
@@ -249,4 +259,11 @@ func TestAsManyProvidersArePlacedAsCanBe(t *testing.T) {
 		}
 		t.Fatal("it does not come to rest")
 	})
+}
+
+func TestAnotherHostIsTriedAndTheFailureTold(t *testing.T) {
+	w := given(app(component("echo", scaled(2))), host("N1"), host("N2"), refused("N1", "echo", "disk full"))
+	part := w.pass().Parts[PartID{Component: "echo"}]
+	same(t, "what people are told", []string{"It failed on host N1: disk full"}, part.Told)
+	same(t, "what stands in the way", []Gap(nil), part.Gaps)
 }

@@ -77,6 +77,27 @@ func (j *job) run() {
 	}
 	j.changes(ready)
 	j.stops(missing)
+	j.failures()
+}
+
+// failures tells what failed on a host and is not told yet: because nothing may be concluded at the moment, or because another host is tried.
+func (j *job) failures() {
+	told := slices.ContainsFunc(j.part.Gaps, func(g Gap) bool { return g.Why == BackingOff || g.Why == Retrying })
+	if told || j.part.Done() || !j.Ledger.Blames(j.App) {
+		return
+	}
+	for _, c := range j.Ledger.Causes(j.App, j.r.Name) {
+		b, _ := j.Ledger.Backoff(j.App, c)
+		switch {
+		case j.State.Host(c.Host) == nil:
+		case j.part.Held && j.Now < b.Until:
+			j.part.Gaps = append(j.part.Gaps, Gap{Component: j.r.Name, Why: BackingOff, Host: c.Host, Detail: b.Last, Tries: b.Tries, Until: b.Until, Pause: b.Pause})
+			j.wake(b.Until)
+		case j.part.Open+j.part.Sent > 0:
+			j.part.Told = append(j.part.Told, "It failed on host "+string(c.Host)+": "+b.Last)
+			return
+		}
+	}
 }
 
 // underWay books what was asked of hosts for the component and is not settled.
@@ -86,6 +107,7 @@ func (j *job) underWay() {
 			continue // a link of the component
 		}
 		j.part.Open++
+		j.retrying(&j.part, &e.Command)
 		j.part.Starting = j.part.Starting || e.Starting()
 		j.part.Changing = j.part.Changing || e.Action == ledger.Update || e.From == e.To
 	}

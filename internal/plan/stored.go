@@ -157,8 +157,7 @@ func (p *pass) link(l *Link, part *Part) {
 		part.Held = !p.unread(part, l.Component, "", "the links")
 		return
 	}
-	if p.slots[want.Slot()] || p.openStored(sameSlot(want)) != nil {
-		part.Open++ // one at a time
+	if p.slotBusy(part, want) {
 		return
 	}
 	switch same, other := p.inSlot(want); {
@@ -173,6 +172,19 @@ func (p *pass) link(l *Link, part *Part) {
 	default:
 		p.mend(part, l, want, *same)
 	}
+}
+
+// slotBusy says that something about the link's slot is under way or goes out in this pass: one at a time.
+func (p *pass) slotBusy(part *Part, want lattice.Link) bool {
+	open := p.openStored(sameSlot(want))
+	if open == nil && !p.slots[want.Slot()] {
+		return false
+	}
+	part.Open++
+	if open != nil {
+		p.retrying(part, &open.Command)
+	}
+	return true
 }
 
 // inSlot finds the link that stands for the wanted one, and one that stands in its way.

@@ -43,6 +43,25 @@ func Removing(left, owed, open int) wadmapi.Status {
 	return whole(wadmapi.StatusInfo{Type: wadmapi.StatusReconciling, Message: what}, "")
 }
 
+// Unreachable is the status of an application while nothing is heard of its lattice: what was told last, nil if nothing was, with the reason
+// before it.
+func Unreachable(last *wadmapi.Status, version, why string) wadmapi.Status {
+	if last == nil {
+		return whole(wadmapi.StatusInfo{Type: wadmapi.StatusWaiting, Message: why}, version)
+	}
+	s := *last
+	if s.Status.Message != "" {
+		why += "; before that: " + s.Status.Message
+	}
+	s.Status.Message = why
+	return s
+}
+
+// Asking is the status of an application of which nothing was told yet, in a lattice that has just been reached.
+func Asking(version string) wadmapi.Status {
+	return whole(wadmapi.StatusInfo{Type: wadmapi.StatusWaiting, Message: "Hosts are asked what they run"}, version)
+}
+
 // Refused is the status of an application that the lattice's dialect cannot carry, or whose dialect is not settled.
 func Refused(version string, gaps []plan.Gap) wadmapi.Status {
 	var texts []string
@@ -191,7 +210,9 @@ func gapText(g plan.Gap, r *plan.Resource, have, want int) string {
 	case plan.LinkTaken:
 		return fmt.Sprintf("Link %s belongs to application '%s'", g.Detail, g.Owner)
 	case plan.BackingOff:
-		return backingOff(g)
+		return fmt.Sprintf("%s (retry %d%s %s after the last try)", orUnsaid(g.Detail), g.Tries, onHost(g), seconds(g.Pause))
+	case plan.Retrying:
+		return fmt.Sprintf("%s (retry %d%s under way)", orUnsaid(g.Detail), g.Tries, onHost(g))
 	case plan.ConfigAbsent:
 		return "Specified configuration " + g.Detail + " does not exist"
 	case plan.HeldByOther, plan.NoHostFits, plan.TooFewHosts:
@@ -204,12 +225,11 @@ func gapText(g plan.Gap, r *plan.Resource, have, want int) string {
 	return g.Detail
 }
 
-func backingOff(g plan.Gap) string {
-	where := ""
-	if g.Host != "" {
-		where = " on host " + string(g.Host)
+func onHost(g plan.Gap) string {
+	if g.Host == "" {
+		return ""
 	}
-	return fmt.Sprintf("%s (retry %d%s %s after the last try)", orUnsaid(g.Detail), g.Tries, where, seconds(g.Pause))
+	return " on host " + string(g.Host)
 }
 
 // lacking says what stands in the way of a place.

@@ -120,7 +120,7 @@ func TestDeployedMeansThatNothingDiffers(t *testing.T) {
 
 var causes = []plan.Why{
 	plan.NotCarried, plan.MixedLattice, plan.Conflict, plan.NoHostFits, plan.TooFewHosts, plan.HeldByOther,
-	plan.ConfigAbsent, plan.BackingOff, plan.Unhealthy, plan.EndsUnknown, plan.Unread,
+	plan.ConfigAbsent, plan.BackingOff, plan.Retrying, plan.Unhealthy, plan.EndsUnknown, plan.Unread,
 }
 
 func TestWhatAGapIsCalled(t *testing.T) {
@@ -148,6 +148,8 @@ func TestWhatAGapIsCalled(t *testing.T) {
 		{"a failure without words", plan.Gap{Why: plan.BackingOff, Host: "N1", Tries: 1, Pause: 950 * time.Millisecond}, failed,
 			"the host gives no cause (retry 1 on host N1 1s after the last try)"},
 		{"a failure on no host", plan.Gap{Why: plan.BackingOff, Detail: "no room", Tries: 1, Pause: 1100 * time.Millisecond}, failed, "no room (retry 1 1.1s after the last try)"},
+		{"a failure that is being tried again", plan.Gap{Why: plan.Retrying, Host: "N1", Detail: "registry answered 401", Tries: 4}, failed,
+			"registry answered 401 (retry 4 on host N1 under way)"},
 		{"an unhealthy provider, in the words of 0.21.1", plan.Gap{Why: plan.Unhealthy, Short: 2}, failed, "Unhealthy provider on 2 host(s)"},
 		{"an end that was not seen yet is only a matter of time", plan.Gap{Why: plan.EndsUnknown, Detail: "shop-web -(a)-> shop-kv"}, reconciling,
 			"Waiting until both ends of shop-web -(a)-> shop-kv were seen"},
@@ -274,5 +276,24 @@ func TestStatusesWithoutScalers(t *testing.T) {
 			"The lattice has hosts of both dialects; start wadm with --lattice-dialect v1 or otp to say which of them count", "v1")},
 	} {
 		t.Run(tc.name, func(t *testing.T) { same(t, tc.want, tc.got) })
+	}
+}
+
+func TestAStatusOfBeforeStandsBehindTheReasonWhyNothingIsKnown(t *testing.T) {
+	last := wadmapi.Status{Status: wadmapi.StatusInfo{Type: wadmapi.StatusFailed, Message: "no host has zone=b"}, Version: "v1"}
+	for name, tt := range map[string]struct {
+		last *wadmapi.Status
+		want wadmapi.StatusInfo
+	}{
+		"it was failed":         {&last, wadmapi.StatusInfo{Type: wadmapi.StatusFailed, Message: "gone; before that: no host has zone=b"}},
+		"it had nothing to say": {&wadmapi.Status{Status: wadmapi.StatusInfo{Type: wadmapi.StatusDeployed}}, wadmapi.StatusInfo{Type: wadmapi.StatusDeployed, Message: "gone"}},
+		"nothing was told":      {nil, wadmapi.StatusInfo{Type: wadmapi.StatusWaiting, Message: "gone"}},
+	} {
+		if got := Unreachable(tt.last, "v1", "gone").Status; got != tt.want {
+			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
+		}
+	}
+	if last.Status.Message != "no host has zone=b" {
+		t.Errorf("what was told has become %+v", last.Status)
 	}
 }

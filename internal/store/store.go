@@ -34,7 +34,8 @@ var (
 // Revision is the store's number of a record's state. It only grows. 0 means "no record": Put with 0 creates and never overwrites.
 type Revision = uint64
 
-// Version is one stored version of a manifest.
+// Version is one stored version of a manifest. Created and Raw are set by whoever puts the version (the API) and come back from Model and
+// Models; a caller that writes a model back leaves them as it got them. A watch may leave them out.
 type Version struct {
 	Version  string
 	Manifest json.RawMessage // canonical JSON, as package oam writes it; kept byte for byte when it came from an older program

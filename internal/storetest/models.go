@@ -1,11 +1,13 @@
 package storetest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wadm-go/wadm/internal/store"
 )
@@ -52,6 +54,49 @@ func versionsInOrder(t *testing.T, b Backend) {
 	m.Versions[0].Version = "mine to change"
 	got, _ = mustGet(t, b.Store, "default", "shop")
 	same(t, "what is stored", "v2 1 v1 Zeta Ümlaut & <x> quo\"te", versions(got))
+}
+
+// putWhenAndAs: both facts belong to one version, come back in every process and go with it.
+func putWhenAndAs(t *testing.T, b Backend) {
+	ctx, s := t.Context(), b.Store
+	m := model("shop", "v1", "v2", "v3")
+	m.Versions[0].Created = time.Date(2022, 8, 3, 14, 58, 57, 102e6, time.UTC)
+	m.Versions[0].Raw = []byte("# as it was put\nmetadata: {name: shop}\n")
+	m.Versions[2].Created = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	rev := mustPut(t, s, "default", m, 0)
+	for _, s := range []Store{s, b.Again()} {
+		got, _ := mustGet(t, s, "default", "shop")
+		same(t, "the model", m, got)
+		all, err := s.Models(ctx, "default")
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, "the list", []store.Model{m}, all)
+	}
+	m.Versions = append(m.Versions[1:], model("shop", "v4").Versions...)
+	m.Deployed = "v2"
+	m.Versions[2].Created, m.Versions[2].Raw = time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC), []byte{}
+	rev = mustPut(t, b.Again(), "default", m, rev)
+	got, _ := mustGet(t, s, "default", "shop")
+	same(t, "after a rewrite by somebody else", m, got)
+	m.Versions = append(m.Versions, model("shop", "v1").Versions...)
+	rev = mustPut(t, s, "default", m, rev)
+	got, _ = mustGet(t, b.Again(), "default", "shop")
+	same(t, "a version that went and came back without them", m, got)
+	large := model("shop", "v5").Versions[0]
+	large.Created, large.Raw = time.Date(2026, 1, 2, 3, 4, 7, 0, time.UTC), bytes.Repeat([]byte("#"), b.TooLarge)
+	m.Versions = append(m.Versions, large)
+	rev = mustPut(t, s, "default", m, rev)
+	m.Versions[len(m.Versions)-1].Raw = nil
+	got, _ = mustGet(t, b.Again(), "default", "shop")
+	same(t, "a text over the limit is left out", m, got)
+	if err := b.Again().DeleteModel(ctx, "default", "shop", rev); err != nil {
+		t.Fatal(err)
+	}
+	m = model("shop", "v2", "v4", "v5")
+	mustPut(t, s, "default", m, 0)
+	got, _ = mustGet(t, b.Again(), "default", "shop")
+	same(t, "after a delete", m, got)
 }
 
 func unknownSurvives(t *testing.T, b Backend) {

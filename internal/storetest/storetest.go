@@ -55,6 +55,7 @@ func Cases() []Case {
 	return []Case{
 		{"what is not there is not found", nothingThere},
 		{"versions come back in order, byte for byte", versionsInOrder},
+		{"when a version was put, and as what text", putWhenAndAs},
 		{"members that we do not know survive a rewrite", unknownSurvives},
 		{"the first put only creates, later ones expect a revision", putsExpect},
 		{"what cannot be stored is refused before it is written", refused},
