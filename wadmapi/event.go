@@ -46,6 +46,9 @@ type StatusEvent struct {
 	From    StatusType `json:"from,omitempty"`
 	To      StatusType `json:"to"`
 	Message string     `json:"message,omitempty"`
+
+	Errors    int  `json:"errors,omitempty"`    // failed: how many of its scalers have failed
+	Undeploys bool `json:"undeploys,omitempty"` // it is being taken away, or has been
 }
 
 // HostEvent tells that a host came or went.
@@ -77,12 +80,16 @@ type Event struct {
 // EncodeEvent writes the event of that name. data is a type of this package or, for EventManifestPublished, the manifest's JSON. What
 // cannot be written becomes null data: an event is news, it must not stop what it tells of.
 func EncodeEvent(id, time, name string, data any) []byte {
+	return encodeEvent(id, time, EventType(name), data)
+}
+
+func encodeEvent(id, time, kind string, data any) []byte {
 	raw, err := Encode(data)
 	if err != nil {
 		raw = []byte("null")
 	}
 	out, err := Encode(Event{
-		SpecVersion: "1.0", ID: id, Type: EventType(name), Source: "wadm",
+		SpecVersion: "1.0", ID: id, Type: kind, Source: "wadm",
 		DataContentType: "application/json", Time: time, Data: raw,
 	})
 	if err != nil {

@@ -31,6 +31,7 @@ type serverFlags struct {
 	lattices   []string
 	dialect    string
 	store      string
+	bareEvents bool
 
 	hostID, maxJobs, stateBucket, persistence string // understood, and without effect here
 	prefix, admin, streamPrefix               string // not there yet
@@ -54,6 +55,7 @@ var serverEnv = append([]cli.EnvVar{
 	{Flag: "lattice", Names: []string{"WADM_LATTICE"}},
 	{Flag: "lattice-dialect", Names: []string{"WADM_LATTICE_DIALECT"}},
 	{Flag: "store", Names: []string{"WADM_STORE"}},
+	{Flag: "bare-events", Names: []string{"WADM_BARE_EVENTS"}},
 }, cli.LoginEnv...)
 
 func (f *serverFlags) add(fs *pflag.FlagSet) {
@@ -65,6 +67,7 @@ func (f *serverFlags) add(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&f.lattices, "lattice", []string{"default"}, "lattice to look after even while nothing is stored for it; may be repeated")
 	fs.StringVar(&f.dialect, "lattice-dialect", "auto", "how the hosts talk: auto, v1 (wasmCloud 1.x) or otp (0.55 to 0.63)")
 	fs.StringVar(&f.store, "store", "nats", "where models live: nats (JetStream) or memory (gone at the end)")
+	fs.BoolVar(&f.bareEvents, "bare-events", true, "publish the events of generation 0.3 on bare "+wadmapi.EventPrefix+" too, as 0.3.0 did, beside "+wadmapi.FlatSubject("{lattice}"))
 
 	fs.StringVarP(&f.hostID, "host-id", "i", "", "accepted as by 0.21.1, without effect")
 	fs.StringVarP(&f.maxJobs, "max-jobs", "j", "", "accepted as by 0.21.1, without effect")
@@ -125,7 +128,7 @@ func (f *serverFlags) config(log *slog.Logger) (node.Config, error) {
 	settings.Cleanup = time.Duration(f.cleanup) * time.Second
 	cfg := node.Config{
 		URL: f.URL(), Options: options, Lattices: f.lattices, Dialect: dialect, Settings: settings, Log: log,
-		Streams: f.store == "nats", Domain: f.domain,
+		Streams: f.store == "nats", Domain: f.domain, NoBareEvents: !f.bareEvents,
 		Ready: func(nc *nats.Conn) {
 			log.Info("ready", "version", version, "server", nc.ConnectedUrlRedacted(), "lattices", f.lattices, "store", f.store)
 		},

@@ -33,6 +33,7 @@ type Decision struct {
 	Remove bool         // the record goes
 	Event  *Event
 	Reply  any
+	News   News // set by whoever has written the decision
 }
 
 // Decide says what a request leads to. It is pure: the same record and request give the same decision, and neither is changed.

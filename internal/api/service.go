@@ -37,6 +37,9 @@ type Options struct {
 	Status   StatusSource
 	Handlers map[wadmapi.Category]Handler
 
+	// Flat is told what a request has changed, in the events of generation 0.3, before the reply. nil: nobody.
+	Flat func(wadmapi.FlatEvent)
+
 	Log     *slog.Logger     // default slog.Default()
 	Now     func() time.Time // default time.Now
 	Entropy io.Reader        // for versions that we make, default crypto/rand; called from several goroutines
@@ -245,6 +248,11 @@ func (s *Service) change(m *nats.Msg, lattice string, r Request) {
 	}
 	if d.Event != nil {
 		s.notify.publish(ctx, lattice, *d.Event)
+	}
+	if s.o.Flat != nil {
+		for _, e := range d.News.flat(lattice, r.App) {
+			s.o.Flat(e)
+		}
 	}
 	s.answer(m, d.Reply)
 }

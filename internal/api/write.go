@@ -98,6 +98,7 @@ func (w writer) attempt(ctx context.Context, lattice string, r Request, try int,
 	if err != nil {
 		return d, false, fmt.Errorf("writing the record of application %q: %w", r.App, err)
 	}
+	d.News = newsOf(f.Model, d)
 	return d, true, nil
 }
 

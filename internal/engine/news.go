@@ -53,5 +53,20 @@ func (e *Engine) tellChange(a *app, s wadmapi.Status) {
 	}
 	e.out.Notice = append(e.out.Notice, Notice{Name: wadmapi.EventStatusChanged, Data: wadmapi.StatusEvent{
 		App: a.name, Version: a.run.Version, From: from, To: s.Status.Type, Message: s.Status.Message,
+		Errors: failures(&s), Undeploys: a.wanted == nil,
 	}})
+}
+
+// failures counts what has failed of an application. One that cannot be carried at all has no scalers.
+func failures(s *wadmapi.Status) int {
+	if s.Status.Type != wadmapi.StatusFailed {
+		return 0
+	}
+	n := 0
+	for i := range s.Scalers {
+		if s.Scalers[i].Status.Type == wadmapi.StatusFailed {
+			n++
+		}
+	}
+	return max(n, 1)
 }

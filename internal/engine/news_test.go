@@ -57,10 +57,25 @@ func TestChangesOfAStatusAreTold(t *testing.T) {
 	compare(t, "changes", []any{
 		wadmapi.StatusEvent{App: "shop", Version: "v1", To: "reconciling", Message: "Scaling component on 1 host(s)"},
 		wadmapi.StatusEvent{App: "shop", Version: "v1", From: "reconciling", To: "deployed"},
-		wadmapi.StatusEvent{App: "shop", Version: "v1", From: "deployed", To: "reconciling", Message: "Undeploying: 1 instance(s) still run"},
-		wadmapi.StatusEvent{App: "shop", Version: "v1", From: "reconciling", To: "reconciling", Message: "Undeploying: hosts are asked whether anything is left"},
-		wadmapi.StatusEvent{App: "shop", Version: "v1", From: "reconciling", To: "undeployed", Message: "Manifest has been undeployed"},
+		wadmapi.StatusEvent{App: "shop", Version: "v1", From: "deployed", To: "reconciling", Message: "Undeploying: 1 instance(s) still run", Undeploys: true},
+		wadmapi.StatusEvent{App: "shop", Version: "v1", From: "reconciling", To: "reconciling", Message: "Undeploying: hosts are asked whether anything is left", Undeploys: true},
+		wadmapi.StatusEvent{App: "shop", Version: "v1", From: "reconciling", To: "undeployed", Message: "Manifest has been undeployed", Undeploys: true},
 	}, l.news(wadmapi.EventStatusChanged))
+}
+
+func TestAFailureTellsHowManyFailed(t *testing.T) {
+	l := newLab(t, "N1")
+	l.hosts["N1"].refuse = "disk full"
+	l.begin(wish(Deploy, webOf("v1", 1)))
+	var errs []int
+	for _, n := range l.news(wadmapi.EventStatusChanged) {
+		if s, ok := n.(wadmapi.StatusEvent); ok && s.To == wadmapi.StatusFailed {
+			errs = append(errs, s.Errors)
+		}
+	}
+	if len(errs) == 0 || errs[0] != 1 {
+		t.Errorf("failures told: %v", errs)
+	}
 }
 
 // What an owner that follows finds as it was is nothing new; what it brings about is.

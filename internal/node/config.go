@@ -50,6 +50,7 @@ type Config struct {
 	Log           *slog.Logger                // [slog.Default]
 	Domain        string                      // of JetStream [the server's own]
 	StreamOptions kvstore.StreamOptions       // of missing streams
+	NoBareEvents  bool                        // flat events on wadm.evt.{lattice} alone, not also on bare wadm.evt
 	Streams       bool                        // make wadm_status and wadm_events where they are missing
 	Relist        time.Duration               // how often the stores are asked for new lattices [10 s]
 	Drain         time.Duration               // how long a clean stop waits for what is under way [5 s]

@@ -37,6 +37,7 @@ func (p *process) connect() error {
 		return fmt.Errorf("connecting to NATS at %s: %w%s", place(p.cfg.URL), err, refusal(err))
 	}
 	p.nc = nc
+	p.flat.nc = nc
 	p.log.Info("connected to NATS", "server", nc.ConnectedUrlRedacted())
 	return nil
 }
@@ -70,6 +71,7 @@ func (p *process) disconnected(err error) {
 
 func (p *process) reconnected(nc *nats.Conn) {
 	p.log.Info("connected to NATS again", "server", nc.ConnectedUrlRedacted())
+	p.flat.permit()
 	for _, o := range p.owners() {
 		o.retell()
 	}
@@ -84,6 +86,9 @@ type troubles struct {
 // trouble tells an asynchronous error once per change. A refused permission is an error of whoever set up the server, so it is told
 // with the subject, which is all that the fix needs.
 func (p *process) trouble(log *slog.Logger, sub *nats.Subscription, err error) {
+	if p.flat.forbid(err) {
+		return
+	}
 	text := err.Error()
 	if sub != nil {
 		text += " (" + sub.Subject + ")"

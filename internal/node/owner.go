@@ -68,7 +68,7 @@ func newOwner(t *tenure, epoch uint64, hosts *lane) (*owner, error) {
 		o.feed.Close()
 		return nil, fmt.Errorf("listening to questions for the owner: %w", err)
 	}
-	o.teller = newTeller(p.nc, t.lattice, o.log)
+	o.teller = newTeller(p.nc, t.lattice, p.flat, o.log)
 	return o, nil
 }
 

@@ -160,12 +160,14 @@ func TestAStatusWaitsForTheConnection(t *testing.T) {
 		}
 		nc.Flush()
 		away.Close()
-		tell := newTeller(away, "l", slog.New(slog.DiscardHandler))
+		press := newFlatPress(true, slog.New(slog.DiscardHandler))
+		press.nc = nc
+		tell := newTeller(away, "l", press, slog.New(slog.DiscardHandler))
 		defer func() { tell.close() }()
 		tell.tell([]engine.StatusChange{{App: "a", Status: wadmapi.NewStatus(wadmapi.StatusReconciling, "")}}, []engine.Notice{{Name: "old_news"}})
 		tell.close()
 		unsent := tell.unsent
-		tell = newTeller(nc, "l", slog.New(slog.DiscardHandler))
+		tell = newTeller(nc, "l", press, slog.New(slog.DiscardHandler))
 		tell.unsent = unsent
 		tell.tell([]engine.StatusChange{{App: "a", Status: wadmapi.NewStatus(wadmapi.StatusDeployed, "")}, {App: "b", Forget: true}}, []engine.Notice{{Name: "news"}})
 		var got []string

@@ -27,6 +27,7 @@ type process struct {
 	stores   Stores
 	statuses *statuses
 	api      *api.Service
+	flat     *flatPress
 	troubles troubles
 
 	streamless bool // the streams could not be made; of serve's goroutine
@@ -57,6 +58,7 @@ func open(ctx context.Context, cfg Config) (*process, error) {
 	p := &process{cfg: cfg, log: cfg.Log, clock: newClock(), tenures: make(map[string]*tenure)}
 	p.ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
 	p.statuses = newStatuses(p.clock)
+	p.flat = newFlatPress(!cfg.NoBareEvents, p.log)
 	if err := p.connect(); err != nil {
 		return nil, err
 	}
@@ -94,7 +96,7 @@ func (p *process) start(ctx context.Context) error {
 	p.relist(ctx)
 	p.api = api.New(p.nc, api.Options{
 		Models: p.stores.Models, Wishes: p.stores.Wishes, Status: p.statuses, Log: p.log,
-		Handlers: map[wadmapi.Category]api.Handler{wadmapi.CategoryHost: p.answerHosts},
+		Handlers: map[wadmapi.Category]api.Handler{wadmapi.CategoryHost: p.answerHosts}, Flat: p.flat.publish,
 	})
 	if err := p.api.Start(); err != nil {
 		return fmt.Errorf("starting the API: %w", err)

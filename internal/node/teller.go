@@ -22,6 +22,8 @@ type teller struct {
 	lattice string
 	log     *slog.Logger
 	unsent  map[string][]byte // by application
+	press   *flatPress
+	story   *flatStory // of run's goroutine
 
 	ready chan struct{}
 	done  chan struct{}
@@ -30,8 +32,11 @@ type teller struct {
 	ended bool
 }
 
-func newTeller(nc *nats.Conn, lattice string, log *slog.Logger) *teller {
-	t := &teller{nc: nc, lattice: lattice, log: log, unsent: make(map[string][]byte), ready: make(chan struct{}, 1), done: make(chan struct{})}
+func newTeller(nc *nats.Conn, lattice string, press *flatPress, log *slog.Logger) *teller {
+	t := &teller{
+		nc: nc, lattice: lattice, log: log, unsent: make(map[string][]byte), press: press, story: newFlatStory(lattice),
+		ready: make(chan struct{}, 1), done: make(chan struct{}),
+	}
 	go t.run()
 	return t
 }
@@ -103,6 +108,9 @@ func (t *teller) publish(n engine.Notice) {
 	event := wadmapi.EncodeEvent(uuid.NewString(), time.Now().UTC().Format(time.RFC3339Nano), n.Name, n.Data)
 	if err := t.nc.Publish(wadmapi.EventSubject(t.lattice, n.Name), event); err != nil {
 		t.log.Debug("an event was not told", "name", n.Name, "error", err)
+	}
+	for _, flat := range t.story.of(&n) {
+		t.press.publish(flat)
 	}
 }
 
