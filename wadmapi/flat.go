@@ -20,9 +20,9 @@ const (
 
 // The kinds of action that 0.3.0 had. Where a command is none of them, its own name stands: update, delete_linkdef, put_config, delete_config.
 const (
-	FlatStart      = "start"
-	FlatStop       = "stop"
-	FlatPutLinkdef = "put_linkdef"
+	FlatStart   = "start"
+	FlatStop    = "stop"
+	FlatPutLink = "put_linkdef"
 )
 
 // FlatData is the data of a flat event: the first three members always, the others where the event has them. The members stand as 0.3.0 wrote them.
@@ -75,7 +75,7 @@ func flatActionType(c CommandEvent) string {
 	case c.Action == "scale":
 		return FlatStart
 	case c.Action == "put_link":
-		return FlatPutLinkdef
+		return FlatPutLink
 	case c.Action == "delete_link":
 		return "delete_linkdef"
 	}
