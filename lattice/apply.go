@@ -11,12 +11,19 @@ import (
 // and counted. The State takes over nothing of the event but strings and maps that it copies or never changes.
 func (s *State) Apply(ev Event, now time.Duration) Effect {
 	now = max(now, 0)
+	s.now = now
 	var eff Effect
 	switch ev := ev.(type) {
 	case HostStarted, HostStopped, HostSeen, LabelsChanged, Doubt, Inventory:
 		s.applyHost(ev, now, &eff)
 	case Scaled, Started, Stopped, StartFailed, Health:
 		s.applyContents(ev, now, &eff)
+	case Claimed:
+		s.claim(ev.ID, ev.Claims, now, now)
+	case ClaimsTold:
+		s.claimsTold(ev, now)
+	case Invoked:
+		s.invoked(ev)
 	case RefLearned:
 		s.learn(kindOf(ev.ID), ev.Ref, ev.ID, true, &eff)
 	case LinkSet:

@@ -16,7 +16,7 @@ func (s *State) Clone() *State {
 	for i, h := range s.sorted {
 		h.shared, h.rank = true, i
 		copied := *h
-		copied.gone = maps.Clone(h.gone)
+		copied.gone, copied.born = maps.Clone(h.gone), maps.Clone(h.born)
 		c.hosts[h.ID], c.sorted[i] = &copied, &copied
 	}
 	c.places = make(map[Key][]*Host, len(s.places))
@@ -41,5 +41,6 @@ func (s *State) Clone() *State {
 	c.dead, c.stopped, c.dialects = maps.Clone(s.dead), maps.Clone(s.stopped), maps.Clone(s.dialects)
 	c.notes, c.texts.entries = s.notes.clone(), maps.Clone(s.texts.entries)
 	c.refs, c.links, c.configs = s.refs.clone(), s.links.clone(), s.configs.clone()
+	c.claims, c.tallies = s.claims.clone(), s.tallies.clone()
 	return &c
 }

@@ -98,6 +98,7 @@ func (s *State) enter(h *Host, it *Item) {
 
 func (s *State) leave(h *Host, it *Item) {
 	s.items--
+	delete(h.born, it.Key)
 	at := s.places[it.Key]
 	if i, ok := slices.BinarySearchFunc(at, h.ID, byID); ok {
 		if len(at) == 1 {
@@ -204,6 +205,7 @@ func (s *State) put(h *Host, k Key, ref string, groups []Group, eff *Effect) boo
 		s.swap(h, &h.items[i], it, eff)
 		return true
 	}
+	s.bear(h, &it, nil)
 	h.items = insert(h.items, i, it)
 	s.back(h, k)
 	s.enter(h, &it)
@@ -214,6 +216,7 @@ func (s *State) put(h *Host, k Key, ref string, groups []Group, eff *Effect) boo
 // swap replaces an item by another one of the same key.
 func (s *State) swap(h *Host, old *Item, it Item, eff *Effect) {
 	it.At, it.Terminal = old.At, old.Terminal
+	s.bear(h, &it, old)
 	if slices.Equal(instance(old), instance(&it)) {
 		it.Healthy = old.Healthy // another instance has shown nothing of its health yet
 	}

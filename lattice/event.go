@@ -72,6 +72,7 @@ type Can struct {
 	Beat     bool // its heartbeat is a full inventory (1.x)
 	StopAll  bool // stopping a provider there ends it on every host of the lattice (OTP)
 	ByAge    bool // its stop takes the oldest instances of all and looks only then whose they are: fewer may end than asked (OTP from 0.63)
+	Claims   bool // it tells the claims of all that it knows by the ids that it uses (OTP)
 }
 
 // Link is a link as the lattice stores it, in either dialect. Namespace, Package, Interfaces and the config names are 1.x;
@@ -199,6 +200,24 @@ type (
 		Healthy bool
 	}
 
+	// Claimed is what the image behind an id says of itself.
+	Claimed struct {
+		ID     string
+		Claims Claims
+	}
+
+	// ClaimsTold is the claims of every id that one host knows of, of what runs and of what ran.
+	ClaimsTold struct {
+		Asked time.Duration
+		By    map[string]Claims
+	}
+
+	// Invoked says that something was invoked so often; nobody else is told of it.
+	Invoked struct {
+		Invocation
+		Tally
+	}
+
 	// RefLearned ties an image reference to the id that it has (OTP `refmap_set`).
 	RefLearned struct{ Ref, ID string }
 
@@ -246,6 +265,9 @@ func (StartFailed) latticeEvent()   {}
 func (Doubt) latticeEvent()         {}
 func (LabelsChanged) latticeEvent() {}
 func (Health) latticeEvent()        {}
+func (Claimed) latticeEvent()       {}
+func (ClaimsTold) latticeEvent()    {}
+func (Invoked) latticeEvent()       {}
 func (RefLearned) latticeEvent()    {}
 func (LinkSet) latticeEvent()       {}
 func (LinkDeleted) latticeEvent()   {}

@@ -58,6 +58,7 @@ func dump(s *State) string {
 			h.Version, pairs(h.Labels), h.Uptime, h.FirstSeen, h.LastSeen, h.LastBeat, h.InventoryAsked, h.Doubtful, h.doubtAt, h.Period(), h.Load, h.floor)
 		for _, it := range h.Items() {
 			fmt.Fprintf(&b, "  %+v %s %v at=%v term=%v %v\n", it.Key, it.Ref, groupsText(it.Groups), it.At, it.Terminal, it.Healthy)
+			fmt.Fprintf(&b, "    since %v %v\n", it.First(), h.born[it.Key])
 		}
 		for _, k := range slices.SortedFunc(maps.Keys(h.gone), Key.Compare) {
 			fmt.Fprintf(&b, "  gone %+v %v\n", k, h.gone[k])
@@ -84,6 +85,12 @@ func dump(s *State) string {
 	fmt.Fprintf(&b, "links asked %v told %v\n", s.links.asked, s.links.told)
 	for _, l := range s.Links() {
 		fmt.Fprintf(&b, "link %+v\n", l)
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.claims.by)) {
+		fmt.Fprintf(&b, "claims %s %+v\n", id, s.claims.by[id])
+	}
+	for _, i := range slices.SortedFunc(maps.Keys(s.tallies.by), Invocation.Compare) {
+		fmt.Fprintf(&b, "invoked %+v %+v\n", i, *s.tallies.by[i])
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.configs.by)) {
 		fmt.Fprintf(&b, "config %s %+v\n", name, s.configs.by[name])
@@ -124,6 +131,11 @@ func recount(s *State) string {
 		}
 		load, own := 0, 0
 		ends += len(h.gone)
+		for k, since := range h.born {
+			if it := h.Item(k); it == nil || len(since) != idsOf(it.Groups) {
+				wrong = append(wrong, fmt.Sprintf("%s knows since when %+v runs: %v", h.ID, k, since))
+			}
+		}
 		for j := range h.items {
 			it := &h.items[j]
 			if j > 0 && h.items[j-1].Key.Compare(it.Key) >= 0 {

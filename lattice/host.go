@@ -44,12 +44,13 @@ type Host struct {
 	items        []Item // sorted by key
 	shared       bool   // items is shared with a clone: copy before writing
 	gone         map[Key]time.Duration
-	lastTerminal time.Duration // newest terminal event of any key
-	doubtAt      time.Duration // when the standing doubt arose
-	floor        time.Duration // inventories asked for earlier tell of an earlier life
-	uptimeAt     time.Duration // when Uptime was heard
-	labelsAt     time.Duration // when the labels were last told
-	instances    int           // instance ids held
+	born         map[Key]births // of items whose instances have ids
+	lastTerminal time.Duration  // newest terminal event of any key
+	doubtAt      time.Duration  // when the standing doubt arose
+	floor        time.Duration  // inventories asked for earlier tell of an earlier life
+	uptimeAt     time.Duration  // when Uptime was heard
+	labelsAt     time.Duration  // when the labels were last told
+	instances    int            // instance ids held
 	beats        beats
 	rank         int // place among the sorted hosts, used while cloning
 }
@@ -126,6 +127,7 @@ type Item struct {
 	At       time.Duration // when an event last named it, or an inventory first showed it as it is
 	Terminal time.Duration // last terminal event (scaled, started, stopped) of this time of listening, Never if none
 	Healthy  Healthiness   // providers
+	first    uint32        // seconds; beside Healthy it takes no room
 }
 
 // Count is the number of instances.

@@ -234,6 +234,7 @@ func (s *State) found(h *Host, r *Resource, asked time.Duration, eff *Effect) (I
 		return Item{}, false
 	}
 	it.At = asked
+	s.bear(h, &it, nil)
 	s.back(h, r.Key)
 	s.enter(h, &it)
 	eff.note(&it)

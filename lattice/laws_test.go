@@ -50,6 +50,10 @@ func drawLink(t *rapid.T) Link {
 	return l
 }
 
+func drawClaims(t *rapid.T) Claims {
+	return Claims{Name: drawName.Draw(t, "name"), Revision: int64(rapid.IntRange(0, 2).Draw(t, "revision")), Tags: rapid.SliceOfN(drawName, 0, 2).Draw(t, "tags")}
+}
+
 // drawEvent draws any event, around a moment.
 func drawEvent(t *rapid.T, now time.Duration) Event {
 	host, key := drawHost.Draw(t, "host"), drawKey.Draw(t, "key")
@@ -57,7 +61,7 @@ func drawEvent(t *rapid.T, now time.Duration) Event {
 	up := uint64(rapid.IntRange(0, 40).Draw(t, "uptime"))
 	talk := drawTalk.Draw(t, "dialect")
 	can := Can{Beat: talk == V1}
-	switch rapid.IntRange(0, 18).Draw(t, "event") {
+	switch rapid.IntRange(0, 21).Draw(t, "event") {
 	case 0:
 		return HostStarted{Host: host, Dialect: talk, Can: can, Name: "a", Labels: drawTags.Draw(t, "labels"), Uptime: up}
 	case 1:
@@ -94,6 +98,13 @@ func drawEvent(t *rapid.T, now time.Duration) Event {
 			ev.Links = append(ev.Links, drawLink(t))
 		}
 		return ev
+	case 18:
+		return Claimed{ID: key.ID, Claims: drawClaims(t)}
+	case 19:
+		return ClaimsTold{Asked: asked, By: map[string]Claims{key.ID: drawClaims(t), "MA": drawClaims(t)}}
+	case 20:
+		return Invoked{Invocation{From: End{ID: key.ID}, To: End{ID: drawKey.Draw(t, "called").ID}, Operation: drawName.Draw(t, "operation")},
+			Tally{Succeeded: up, Failed: 1}}
 	}
 	name := drawName.Draw(t, "config")
 	switch rapid.IntRange(0, 3).Draw(t, "what") {

@@ -27,6 +27,12 @@ const (
 	maxConfigs     = 100_000
 	maxConfigBytes = 64 << 20 // of the values of all configs
 	maxRefs        = 100_000
+	maxClaims      = 100_000  // ids
+	maxClaimTexts  = 64       // tags, or contracts, of one id
+	maxClaimsBytes = 32 << 20 // of all claims
+
+	maxInvocations     = 10_000  // different ones
+	maxInvocationBytes = 8 << 20 // of their names
 
 	maxDead    = 10_000
 	maxStopped = 10_000

@@ -8,6 +8,8 @@ import (
 // State is the observed state of one lattice. It is not safe for concurrent use. What its methods return is good until the next
 // Apply, Bury or Reset and must not be modified.
 type State struct {
+	id      string
+	now     time.Duration // of the last event
 	since   time.Duration // begin of this time of listening
 	period  time.Duration // of heartbeats, until learned
 	hosts   map[HostID]*Host
@@ -26,6 +28,8 @@ type State struct {
 	refs    refs
 	links   links
 	configs configs
+	claims  claimBook
+	tallies tallies
 
 	dialects map[Dialect]int
 	dropped  uint64
@@ -52,9 +56,17 @@ func New() *State {
 		refs:     newRefs(),
 		links:    newLinks(),
 		configs:  newConfigs(),
+		claims:   newClaimBook(),
+		tallies:  newTallies(),
 		dialects: map[Dialect]int{},
 	}
 }
+
+// SetID names the lattice; a State that was never told has the id "".
+func (s *State) SetID(id string) { s.id = id }
+
+// ID is the name of the lattice.
+func (s *State) ID() string { return s.id }
 
 // SetDefaultPeriod sets the heartbeat period that is assumed of a host until two intervals were seen; 30 s if never called.
 func (s *State) SetDefaultPeriod(d time.Duration) {

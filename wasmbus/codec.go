@@ -109,21 +109,6 @@ func (l StringList) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]string(l))
 }
 
-// UnmarshalJSON takes a list, null, or one string.
-func (l *StringList) UnmarshalJSON(raw []byte) error {
-	var list []string
-	if len(raw) > 0 && raw[0] == '"' {
-		list = make([]string, 1)
-		if err := json.Unmarshal(raw, &list[0]); err != nil {
-			return err
-		}
-	} else if err := json.Unmarshal(raw, &list, decodeOptions); err != nil {
-		return err
-	}
-	*l = list
-	return nil
-}
-
 // MarshalJSON sends nil limits as null.
 func (l V1Limits) MarshalJSON() ([]byte, error) {
 	if l == nil {

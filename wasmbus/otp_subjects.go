@@ -88,6 +88,10 @@ func (s OTPSubjects) LinkdefAll() string { return s.at("linkdefs.*") }
 // OTPEventSubject is wasmbus.evt.{lattice}, where OTP hosts publish all events.
 func OTPEventSubject(lattice string) string { return "wasmbus.evt." + lattice }
 
+// OTPInvocationSubject is wasmbus.rpcevt.{lattice}, where hosts from 0.59 publish invocation_succeeded and invocation_failed; before, these came on
+// OTPEventSubject.
+func OTPInvocationSubject(lattice string) string { return "wasmbus.rpcevt." + lattice }
+
 // OTPOp names an operation of the OTP control interface, without the host.
 type OTPOp string
 

@@ -64,6 +64,8 @@ func subject(v tongue.Voice, q engine.Question) (string, error) {
 		return v.Links(), nil
 	case engine.AskConfig:
 		return v.Config(q.Name)
+	case engine.AskClaims:
+		return v.Claims()
 	}
 	return v.Ping(), nil
 }
@@ -102,6 +104,8 @@ func read(r *request, data []byte) (lattice.Event, error) {
 		return tongue.ReadInventory(r.dialect, q.Host, data, q.asked)
 	case engine.AskLinks:
 		return tongue.ReadLinks(r.dialect, data, q.asked)
+	case engine.AskClaims:
+		return tongue.ReadClaims(data, q.asked)
 	}
 	return tongue.ReadConfig(q.Name, data, q.asked)
 }

@@ -153,10 +153,25 @@ func (e *Engine) heard(id lattice.HostID) {
 		e.repeatAt(Question{Topic: AskInventory, Host: id}, at+1)
 	}
 	delete(e.watch.unheard, id)
+	nameless := false
 	for i := range h.Items() {
-		e.keyTouched(id, h.Items()[i].Key)
+		k := h.Items()[i].Key
+		e.keyTouched(id, k)
+		_, told := e.state.ClaimsOf(k.ID)
+		nameless = nameless || !told
+	}
+	if nameless && h.Can.Claims {
+		e.askClaims()
 	}
 	e.look.helped = true // what is not as wanted, and undeploys, which wait for hosts to say that they run nothing of them
+}
+
+// askClaims asks what the images say of themselves that were started before we listened. Nobody waits for it, so it is not repeated before its time.
+func (e *Engine) askClaims() {
+	if e.claimsAt == lattice.Never || e.now-e.claimsAt >= e.cfg.Settings.Repeat {
+		e.claimsAt = e.now
+		e.ask(Question{Topic: AskClaims})
+	}
 }
 
 // askLinks asks for the links, but not at once again: a list that lagged behind does so for a moment.

@@ -59,6 +59,7 @@ type Engine struct {
 	pinged    time.Duration
 	lost      bool // another owner writes our records: nothing is done any more
 	synced    time.Duration
+	claimsAt  time.Duration // when claims were last asked for in this time of listening, Never if they were not
 
 	watch     watch // hosts by when they must be looked at
 	losses    []time.Duration
@@ -94,11 +95,12 @@ func New(cfg Config) *Engine {
 	}
 	e := &Engine{
 		cfg: cfg, state: lattice.New(), ledger: ledger.New(cfg.Settings.Ledger), apps: map[string]*app{},
-		pinged: lattice.Never, brake: lattice.Never, synced: lattice.Never,
+		pinged: lattice.Never, brake: lattice.Never, synced: lattice.Never, claimsAt: lattice.Never,
 		proven: map[lattice.HostID]bool{}, doubts: map[lattice.Key]map[lattice.HostID]bool{}, echoes: map[place]echo{}, strangers: map[lattice.HostID]stranger{}, doubles: map[place]time.Duration{},
 		asked: map[Question]QuestionID{}, pending: map[QuestionID]Question{}, again: map[Question]time.Duration{}, troubles: map[Question]string{},
 		users: newIndex(), look: newAttention(), restless: map[ledger.Work]bool{}, saves: map[SaveID]string{},
 	}
+	e.state.SetID(cfg.Lattice)
 	e.state.SetDefaultPeriod(cfg.Settings.Period)
 	return e
 }
@@ -183,7 +185,7 @@ func (e *Engine) connect() {
 	clear(e.troubles)
 	clear(e.proven)
 	clear(e.doubts)
-	e.losses, e.brake = nil, lattice.Never
+	e.losses, e.brake, e.claimsAt = nil, lattice.Never, lattice.Never
 	e.pinged = e.now
 	// order: each application by itself.
 	for _, a := range e.apps {
@@ -199,7 +201,14 @@ func (e *Engine) connect() {
 
 // observe folds one event, settles what it settles, and marks what must be planned anew.
 func (e *Engine) observe(ev lattice.Event) {
-	if ev == nil || e.misleading(ev) {
+	switch ev.(type) {
+	case nil:
+		return
+	case lattice.Claimed, lattice.ClaimsTold, lattice.Invoked:
+		e.state.Apply(ev, e.now) // for readers alone: nothing is settled or planned by it
+		return
+	}
+	if e.misleading(ev) {
 		return
 	}
 	ev = e.whose(ev)

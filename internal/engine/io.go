@@ -105,9 +105,12 @@ const (
 	AskInventory
 	AskLinks
 	AskConfig
+	AskClaims
 )
 
-func (t Topic) String() string { return [...]string{"ping", "inventory", "links", "config"}[t] }
+func (t Topic) String() string {
+	return [...]string{"ping", "inventory", "links", "config", "claims"}[t]
+}
 
 // A Question changes nothing; it may be asked as often as need be.
 type Question struct {

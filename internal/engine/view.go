@@ -75,6 +75,11 @@ func (e *Engine) View() View {
 	return v
 }
 
+// Snapshot copies what is observed, with at most limit entries in each list. Hosts are judged by the decay given.
+func (e *Engine) Snapshot(decay time.Duration, limit int) lattice.Snapshot {
+	return e.state.Snapshot(e.now, decay, limit)
+}
+
 func (e *Engine) hostView(h *lattice.Host) HostView {
 	hv := HostView{
 		ID: h.ID, Name: h.Name, Version: h.Version, Dialect: h.Dialect, Labels: h.Labels, Uptime: h.Uptime,

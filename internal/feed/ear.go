@@ -14,6 +14,7 @@ type ear struct {
 	feed    *Feed
 	dialect lattice.Dialect
 	prints  *wasmbus.Fingerprinter
+	calls   bool // takes invocations and nothing else
 }
 
 // Ear is a way in for a bus that is no NATS: it takes the messages of one dialect's subjects, from one goroutine.
@@ -68,7 +69,7 @@ func (e *ear) listen(subject string, data []byte) (heard tongue.Heard, known boo
 	}()
 	now := e.feed.cfg.Now()
 	got, ok := wasmbus.Fingerprint{}, false
-	if len(data) <= wasmbus.MaxMessageBytes {
+	if !e.calls && len(data) <= wasmbus.MaxMessageBytes {
 		got, ok = e.prints.Heartbeat(data)
 	}
 	if ok {
@@ -104,7 +105,16 @@ func (f *Feed) remember(host lattice.HostID, hash [16]byte, d lattice.Dialect, n
 // queue hands over what was heard, with the lock held, and tells whether anything waits now.
 func (e *ear) queue(heard tongue.Heard, size int) bool {
 	f := e.feed
+	waiting := false
 	for _, event := range heard.Events {
+		if invoked, ok := event.(lattice.Invoked); ok {
+			f.tallies.add(invoked)
+			continue
+		}
+		if e.calls {
+			continue
+		}
+		waiting = true
 		if !heard.Beat {
 			f.beats.note(event)
 		}
@@ -114,7 +124,7 @@ func (e *ear) queue(heard tongue.Heard, size int) bool {
 		}
 		size = 0 // the bytes of one message count once
 	}
-	return len(heard.Events) > 0
+	return waiting
 }
 
 // powerOfTen thins a log that a hostile host could fill.

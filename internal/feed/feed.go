@@ -47,6 +47,7 @@ type Stats struct {
 	Broken    uint64 // messages that break it
 	Panics    uint64 // messages on which our own code failed
 	Resyncs   uint64 // times that something was lost
+	Uncounted uint64 // invocations that could not be counted, for there were too many different ones at once
 }
 
 // Feed is one lattice's ear. Take, Ready, Touch, Lost and Stats may be called from any goroutine.
@@ -62,24 +63,32 @@ type Feed struct {
 	beats beats
 	twice twice
 	stats Stats
+
+	tallies tallies
 }
 
-// Start subscribes to the host events of the lattice: wasmbus.evt.{lattice}.> for 1.x, wasmbus.evt.{lattice} and
-// *.wasmbus.evt.{lattice} for OTP hosts. It returns when the server has the subscriptions, so what happens afterwards is heard. On a
-// connection that waits for its server they are made when it comes.
+// Start subscribes to the host events of the lattice: wasmbus.evt.{lattice}.> for 1.x, wasmbus.evt.{lattice},
+// *.wasmbus.evt.{lattice} and, for invocations, wasmbus.rpcevt.{lattice} for OTP hosts. It returns when the server has the
+// subscriptions, so what happens afterwards is heard. On a connection that waits for its server they are made when it comes.
 func Start(nc *nats.Conn, cfg Config) (*Feed, error) {
 	f := New(cfg)
 	for _, one := range subjects(cfg.Lattice, cfg.Dialect) {
 		var seed [16]byte
 		rand.Read(seed[:])
-		ear := &ear{feed: f, dialect: one.dialect, prints: wasmbus.NewFingerprinter(seed)}
-		sub, err := nc.Subscribe(one.subject, func(m *nats.Msg) { ear.hear(m.Subject, m.Data) })
+		ear := &ear{feed: f, dialect: one.dialect, prints: wasmbus.NewFingerprinter(seed), calls: one.calls}
+		hear := func(m *nats.Msg) { ear.hear(m.Subject, m.Data) }
+		if one.calls {
+			hear = func(m *nats.Msg) { ear.hear(wasmbus.OTPEventSubject(cfg.Lattice), m.Data) } // the codec knows events by this subject
+		}
+		sub, err := nc.Subscribe(one.subject, hear)
 		if err != nil {
 			f.Close()
 			return nil, fmt.Errorf("listening to the hosts on %s: %w", one.subject, err)
 		}
 		f.subs = append(f.subs, sub)
-		f.watch(sub)
+		if !one.calls { // of invocations the client may drop what it cannot keep up with
+			f.watch(sub)
+		}
 	}
 	if !nc.IsConnected() {
 		return f, nil
@@ -112,11 +121,13 @@ func New(cfg Config) *Feed {
 type listening struct {
 	subject string
 	dialect lattice.Dialect
+	calls   bool // invocations
 }
 
 func subjects(name string, d lattice.Dialect) []listening {
-	v1 := []listening{{wasmbus.V1Events(name), lattice.V1}}
-	otp := []listening{{wasmbus.OTPEventSubject(name), lattice.OTP}, {"*." + wasmbus.OTPEventSubject(name), lattice.OTP}}
+	v1 := []listening{{subject: wasmbus.V1Events(name), dialect: lattice.V1}}
+	otp := []listening{{subject: wasmbus.OTPEventSubject(name), dialect: lattice.OTP}, {subject: "*." + wasmbus.OTPEventSubject(name), dialect: lattice.OTP},
+		{subject: wasmbus.OTPInvocationSubject(name), dialect: lattice.OTP, calls: true}}
 	switch d {
 	case lattice.V1:
 		return v1
@@ -151,7 +162,9 @@ func (f *Feed) Ready() <-chan struct{} { return f.ready }
 func (f *Feed) Take() Batch {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.queue.take()
+	batch := f.queue.take()
+	batch.Events = f.tallies.take(batch.Events)
+	return batch
 }
 
 // Touch says that something other than a host event has changed what is believed of a host: a command was sent to it, or an
@@ -194,7 +207,9 @@ func (f *Feed) lost() {
 func (f *Feed) Stats() Stats {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.stats
+	stats := f.stats
+	stats.Uncounted = f.tallies.lost
+	return stats
 }
 
 // Close ends the subscriptions. Call it once.

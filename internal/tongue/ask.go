@@ -38,6 +38,15 @@ func (v Voice) Links() string {
 	return v.v1().LinkGet()
 }
 
+// Claims is the subject on which one host tells the claims of all that it knows. A 1.x host tells them by public keys, which nobody there uses
+// as ids: ErrNoSuchWord.
+func (v Voice) Claims() (string, error) {
+	if v.Dialect != lattice.OTP {
+		return "", fmt.Errorf("asking for claims: %w", ErrNoSuchWord)
+	}
+	return v.otp().Claims(), nil
+}
+
 // Config is the subject on which one host tells a config. OTP lattices have none: ErrNoSuchWord.
 func (v Voice) Config(name string) (string, error) {
 	if v.Dialect == lattice.OTP {

@@ -41,8 +41,14 @@ func Event(d lattice.Dialect, subject string, data []byte, at time.Duration) (He
 // maxID bounds what is taken for the id of a message; those of real hosts have less than 100 bytes with their source.
 const maxID = 200
 
-// identified adds the id of the message: unique for its source, and only for it.
+// identified adds the id of the message: unique for its source, and only for it. Those of invocations are not worth keeping: there are thousands of
+// them a second, and one too many is nothing.
 func identified(h Heard, e *wasmbus.Envelope) Heard {
+	if len(h.Events) == 1 {
+		if _, ok := h.Events[0].(lattice.Invoked); ok {
+			return h
+		}
+	}
 	if e.ID != "" && len(e.Source)+len(e.ID) <= maxID {
 		h.ID = e.Source + " " + e.ID
 	}

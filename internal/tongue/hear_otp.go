@@ -12,8 +12,8 @@ import (
 )
 
 // hearOTP translates an event of an OTP host (protocol B4). What is known but never folded: actors_started, whose instances came one
-// by one before; actors_start_failed, whose refusal comes as actor_start_failed too; actors_stopped, which is sent when nothing
-// stopped; health_check_status, which is sent of the unhealthy too; invocations.
+// by one before (its claims are taken); actors_start_failed, whose refusal comes as actor_start_failed too; actors_stopped, which is sent
+// when nothing stopped; health_check_status, which is sent of the unhealthy too.
 func hearOTP(e wasmbus.Event, at time.Duration) Heard {
 	host := lattice.HostID(e.Host)
 	switch d := e.Data.(type) {
@@ -32,6 +32,10 @@ func hearOTP(e wasmbus.Event, at time.Duration) Heard {
 	case wasmbus.OTPLinkdefDeleted:
 		l := linkOTP(d.OTPLinkdef)
 		return heard(host, lattice.LinkDeleted{Slot: l.Slot(), Target: l.Target})
+	case wasmbus.OTPInvocationSucceeded:
+		return heard(host, invokedOTP(d.Source, d.Dest, d.Operation, lattice.Tally{Succeeded: 1, Bytes: d.Bytes}))
+	case wasmbus.OTPInvocationFailed:
+		return heard(host, invokedOTP(d.Source, d.Dest, d.Operation, lattice.Tally{Failed: 1, Bytes: d.Bytes}))
 	case wasmbus.OTPRefmapSet:
 		return heard(host, lattice.RefLearned{Ref: ref(d.OCIURL), ID: d.PublicKey})
 	case wasmbus.Unknown:
@@ -44,8 +48,8 @@ func hearOTP(e wasmbus.Event, at time.Duration) Heard {
 func hearInstanceOTP(host lattice.HostID, data any) Heard {
 	switch d := data.(type) {
 	case wasmbus.OTPActorStarted:
-		return heard(host, lattice.Started{Host: host, Key: componentOTP(d.PublicKey), Ref: ref(d.ImageRef),
-			Annotations: annotations(d.Annotations), Instance: d.InstanceID})
+		return withClaims(heard(host, lattice.Started{Host: host, Key: componentOTP(d.PublicKey), Ref: ref(d.ImageRef),
+			Annotations: annotations(d.Annotations), Instance: d.InstanceID}), claimedActor(d.PublicKey, d.Claims))
 	case wasmbus.OTPActorStartFailed:
 		return heard(host, actorStartFailed(host, &d))
 	case wasmbus.OTPActorStopped:
@@ -54,12 +58,13 @@ func hearInstanceOTP(host lattice.HostID, data any) Heard {
 		return heard(host, lattice.Doubt{Host: host, Key: componentOTP(d.PublicKey)})
 	case wasmbus.OTPActorUpdateFailed:
 		return heard(host, lattice.Doubt{Host: host, Key: componentOTP(d.PublicKey)})
-	case wasmbus.OTPActorsStarted, wasmbus.OTPActorsStartFailed, wasmbus.OTPActorsStopped,
-		wasmbus.OTPHealthCheckStatus, wasmbus.OTPInvocationSucceeded, wasmbus.OTPInvocationFailed:
+	case wasmbus.OTPActorsStarted:
+		return withClaims(heard(host), claimedActor(d.PublicKey, d.Claims))
+	case wasmbus.OTPActorsStartFailed, wasmbus.OTPActorsStopped, wasmbus.OTPHealthCheckStatus:
 		return heard(host)
 	case wasmbus.OTPProviderStarted:
-		return heard(host, lattice.Started{Host: host, Key: providerOTP(d.PublicKey, d.LinkName), Ref: ref(d.ImageRef),
-			Annotations: annotations(d.Annotations), Instance: d.InstanceID})
+		return withClaims(heard(host, lattice.Started{Host: host, Key: providerOTP(d.PublicKey, d.LinkName), Ref: ref(d.ImageRef),
+			Annotations: annotations(d.Annotations), Instance: d.InstanceID}), claimedProvider(&d))
 	case wasmbus.OTPProviderStartFailed:
 		return heard(host, lattice.StartFailed{Host: host, Key: providerOTP("", d.LinkName), Ref: ref(d.ProviderRef), Count: 1,
 			Error: wasmbus.OTPErrorText(d.Error)})

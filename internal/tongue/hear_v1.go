@@ -8,7 +8,7 @@ import (
 )
 
 // hearV1 translates an event of a 1.x host (protocol A5). The host is always the event's source: host_id in the data repeats what a
-// request said. Claims are ignored, nothing that we decide depends on them.
+// request said.
 func hearV1(e wasmbus.Event, at time.Duration) Heard {
 	host := lattice.HostID(e.Host)
 	switch d := e.Data.(type) {
@@ -22,15 +22,15 @@ func hearV1(e wasmbus.Event, at time.Duration) Heard {
 		inv.Beat = true
 		return Heard{Host: host, Known: true, Beat: true, Events: []lattice.Event{inv}}
 	case wasmbus.V1ComponentScaled:
-		return heard(host, lattice.Scaled{Host: host, Key: componentV1(d.ComponentID), Ref: ref(d.ImageRef),
-			Annotations: annotations(d.Annotations), Count: int(d.MaxInstances)})
+		return withClaims(heard(host, lattice.Scaled{Host: host, Key: componentV1(d.ComponentID), Ref: ref(d.ImageRef),
+			Annotations: annotations(d.Annotations), Count: int(d.MaxInstances)}), claimedComponentV1(d.ComponentID, d.Claims))
 	case wasmbus.V1ComponentScaleFailed:
 		return heard(host, lattice.StartFailed{Host: host, Key: componentV1(d.ComponentID), Ref: ref(d.ImageRef),
 			Count: int(d.MaxInstances), Error: d.Error})
 	case wasmbus.V1ProviderStarted:
 		// The instance id of a 1.x provider is its id again: filler, so it is left out.
-		return heard(host, lattice.Started{Host: host, Key: providerV1(d.ProviderID), Ref: ref(d.ImageRef),
-			Annotations: annotations(d.Annotations)})
+		return withClaims(heard(host, lattice.Started{Host: host, Key: providerV1(d.ProviderID), Ref: ref(d.ImageRef),
+			Annotations: annotations(d.Annotations)}), claimedProviderV1(d.ProviderID, d.Claims))
 	case wasmbus.V1ProviderStartFailed:
 		return heard(host, lattice.StartFailed{Host: host, Key: providerV1(d.ProviderID), Ref: ref(d.ProviderRef), Count: 1, Error: d.Error})
 	case wasmbus.V1ProviderStopped:

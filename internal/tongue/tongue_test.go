@@ -83,7 +83,7 @@ func TestHearingV1(t *testing.T) {
 
 func TestHearingOTP(t *testing.T) {
 	const at = 5 * time.Second
-	can := lattice.Can{Relative: true, StopAll: true}
+	can := lattice.Can{Relative: true, StopAll: true, Claims: true}
 	component := lattice.Key{ID: keyM}
 	provider := lattice.Key{Kind: lattice.Provider, ID: keyV, Link: "default"}
 	tests := map[string]struct {
@@ -101,7 +101,7 @@ func TestHearingOTP(t *testing.T) {
 		},
 		"the count form of a heartbeat has no ids": {
 			wasmbus.OTPHeartbeat{Counts: map[string]int{keyM: 2}, Version: "0.63.2"},
-			[]lattice.Event{lattice.Inventory{Host: hostA, Dialect: lattice.OTP, Can: lattice.Can{Relative: true, StopAll: true, ByAge: true}, Version: "0.63.2", Asked: at, Beat: true, Bare: true,
+			[]lattice.Event{lattice.Inventory{Host: hostA, Dialect: lattice.OTP, Can: lattice.Can{Relative: true, StopAll: true, Claims: true, ByAge: true}, Version: "0.63.2", Asked: at, Beat: true, Bare: true,
 				Resources: []lattice.Resource{{Key: component, Groups: []lattice.Group{{Count: 2}}}}}},
 		},
 		"one event for one instance": {
@@ -154,7 +154,7 @@ func TestAnInventoryOfAnOTPHostKeepsAnnotationsApart(t *testing.T) {
 	one := wasmbus.OTPAnnotations{"app": "one"}
 	got := inventoryOTP(hostA, &wasmbus.OTPInventory{Actors: []wasmbus.OTPInventoryActor{{ID: keyM, ImageRef: "oci://r/echo:1", Instances: []wasmbus.OTPInventoryInstance{
 		{InstanceID: "i1", Annotations: one}, {InstanceID: "i2", Annotations: wasmbus.OTPAnnotations{"app": "two"}}, {InstanceID: "i3", Annotations: one}}}}}, 3)
-	want := lattice.Inventory{Host: hostA, Dialect: lattice.OTP, Can: lattice.Can{Relative: true, StopAll: true}, Asked: 3, Resources: []lattice.Resource{
+	want := lattice.Inventory{Host: hostA, Dialect: lattice.OTP, Can: lattice.Can{Relative: true, StopAll: true, Claims: true}, Asked: 3, Resources: []lattice.Resource{
 		{Key: lattice.Key{ID: keyM}, Ref: "oci://r/echo:1", Groups: []lattice.Group{
 			{Annotations: lattice.Annotations{"app": "one"}, Count: 2, Instances: []string{"i1", "i3"}},
 			{Annotations: lattice.Annotations{"app": "two"}, Count: 1, Instances: []string{"i2"}}}}}}
