@@ -158,6 +158,7 @@ type Running struct {
 	Spread    string `json:"spread,omitempty"`      // that it was started for
 	Link      string `json:"link_name,omitempty"`   // of a provider of an OTP host
 	Orphan    bool   `json:"orphan,omitempty"`      // of an application that is neither deployed nor being removed
+	Released  bool   `json:"released,omitempty"`    // of an application that was undeployed without stopping it
 }
 
 // Encode writes a reply or another of this package's objects as JSON, with nothing escaped that JSON does not demand. It fails only on a

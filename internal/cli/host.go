@@ -130,6 +130,8 @@ func runningName(r *wadmapi.Running) string {
 		return name + " (unmanaged)"
 	case r.Orphan:
 		return r.App + "/" + name + " (orphan)"
+	case r.Released:
+		return r.App + "/" + name + " (released)"
 	}
 	return r.App + "/" + name
 }

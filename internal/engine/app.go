@@ -30,10 +30,12 @@ type app struct {
 	before    *oam.Manifest // of the version before, until nothing of it is left
 	wanted    *plan.Wanted
 	from      *plan.Wanted
-	fresh     bool          // newly deployed: its first absences are believed at once
-	inherited bool          // an earlier owner worked on it
-	began     time.Duration // when the deploy or undeploy was acted on, by this owner or before it began
-	overdue   time.Duration // when a start was last given up of which nothing was heard: it may come yet
+	fresh     bool // newly deployed: its first absences are believed at once
+	inherited bool // an earlier owner worked on it
+	// unrecorded: it ran before it was deployed here, and no run record told where: only time proves that something is missing.
+	unrecorded bool
+	began      time.Duration // when the deploy or undeploy was acted on, by this owner or before it began
+	overdue    time.Duration // when a start was last given up of which nothing was heard: it may come yet
 
 	// How it stands.
 	parts    map[plan.PartID]plan.Part
@@ -244,40 +246,63 @@ func (e *Engine) decide(a *app) {
 		return // the record names a version that it does not hold, or one that cannot be read: what runs stays
 	}
 	takeover := a.wish.ID == "" && a.revise == 0 // a record of an older program: it runs already, most likely
-	old := a.manifest
+	runsOn := a.run.Released || a.revise == 0 && len(e.state.KeysOf(a.name)) > 0
 	a.run.Acted, a.run.Operation, a.run.Version = id, op, version
 	a.began = e.now
 	a.runDirty, a.mustSave = true, true
 	e.ledger.ForgiveAll(a.name)
-	if op == Deploy {
-		a.manifest = manifest
-		a.run.Manifest, a.run.Deleting = oam.Canonical(manifest), false
-		a.fresh = !takeover
-		if old != nil && oam.Hash(old) != oam.Hash(manifest) {
-			a.before = old
-		}
-		a.run.From = nil
-		if a.before != nil {
-			a.run.From = oam.Canonical(a.before)
-		}
-	} else {
-		if old != nil {
-			a.before = old
-		} else if m := parse(a.wish.Manifest); a.before == nil && m != nil {
-			a.before = m
-		}
-		a.manifest = nil
-		a.run.Deleting, a.run.From, a.fresh = true, nil, false
-		if a.before != nil {
-			a.run.Manifest = oam.Canonical(a.before)
-		}
-	}
 	was := a.wanted
+	switch {
+	case op == Deploy:
+		e.toDeploy(a, manifest)
+		a.fresh = !takeover && !runsOn
+		a.unrecorded = a.revise == 0 && !a.fresh
+	case a.letsGo():
+		e.toRelease(a)
+		if op == Delete {
+			was = nil // no record tells what it left
+		}
+	default:
+		e.toRemove(a)
+	}
 	e.derive(a)
 	e.forgetLists(a)
 	e.keepTraces(a, was)
 	e.keepTraces(a, a.from)
 	e.refresh(a)
+}
+
+// toDeploy makes a manifest what is wanted.
+func (e *Engine) toDeploy(a *app, manifest *oam.Manifest) {
+	old := a.manifest
+	a.manifest = manifest
+	a.run.Manifest, a.run.Deleting, a.run.Released = oam.Canonical(manifest), false, false
+	if old != nil && oam.Hash(old) != oam.Hash(manifest) {
+		a.before = old
+	}
+	a.run.From = nil
+	if a.before != nil {
+		a.run.From = oam.Canonical(a.before)
+	}
+}
+
+// toRemove has everything that is ours taken away.
+func (e *Engine) toRemove(a *app) {
+	e.last(a)
+	a.run.Deleting, a.run.Released, a.run.From, a.fresh = true, false, nil, false
+}
+
+// last makes the manifest until now the one before: what it left is known by it.
+func (e *Engine) last(a *app) {
+	if a.manifest != nil {
+		a.before = a.manifest
+	} else if m := parse(a.wish.Manifest); a.before == nil && m != nil {
+		a.before = m
+	}
+	a.manifest = nil
+	if a.before != nil {
+		a.run.Manifest = oam.Canonical(a.before)
+	}
 }
 
 // keepTraces remembers what the revision until now may have left in the lattice, whoever put it: an owner before us whose last save did not come to be, or

@@ -545,7 +545,7 @@ func (e *Engine) settled(outs []ledger.Outcome) {
 func (e *Engine) MaySend(c *ledger.Command, now time.Duration) bool {
 	e.now = max(now, e.now)
 	a := e.apps[c.App]
-	ok := !e.lost && e.connected && a != nil && c.Epoch == e.cfg.Epoch && c.Revision == a.revision() && e.ledger.Entry(c.ID) != nil
+	ok := !e.lost && e.connected && a != nil && a.active() && c.Epoch == e.cfg.Epoch && c.Revision == a.revision() && e.ledger.Entry(c.ID) != nil
 	if ok {
 		v := e.view(a)
 		ok = plan.MaySend(&v, c)

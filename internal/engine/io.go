@@ -187,9 +187,10 @@ type Run struct {
 	Acted     string          `json:"acted,omitempty"` // ID of the wish acted on
 	Operation Operation       `json:"operation"`
 	Version   string          `json:"version,omitempty"`
-	Manifest  json.RawMessage `json:"manifest,omitempty"` // of Version
+	Manifest  json.RawMessage `json:"manifest,omitempty"` // of Version; the last one while it is deleting or released
 	From      json.RawMessage `json:"from,omitempty"`     // manifest of the version before, until nothing of it is left
 	Deleting  bool            `json:"deleting,omitempty"` // until nothing of the application is left on any host
+	Released  bool            `json:"released,omitempty"` // undeployed without stopping anything: what runs goes on, until the next wish
 	Since     string          `json:"since,omitempty"`    // for people
 	Hosts     []string        `json:"hosts,omitempty"`    // where something of ours runs or was started, sorted
 	Configs   []string        `json:"configs,omitempty"`  // config names that we put, sorted

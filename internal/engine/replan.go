@@ -30,7 +30,9 @@ func (e *Engine) belief(a *app) plan.Belief {
 		b.StartAt = at
 		return b
 	}
-	b.MayStart = a.fresh || e.absenceProven(a)
+	proven := e.absenceProven(a)
+	a.unrecorded = a.unrecorded && !proven // from now on the record knows
+	b.MayStart = a.fresh || proven
 	if !b.MayStart {
 		if at := e.listened(); at > e.now {
 			b.StartAt = at // later than that only a host's word, or its death, frees it
@@ -44,7 +46,7 @@ func (e *Engine) belief(a *app) plan.Belief {
 // and not said what it runs proves nothing, however long that takes: it is waited for until it speaks or is declared dead.
 func (e *Engine) absenceProven(a *app) bool {
 	timeUp := e.now >= e.listened()
-	if a.revise == 0 {
+	if a.revise == 0 || a.unrecorded {
 		return timeUp && !slices.ContainsFunc(e.state.Hosts(), func(h *lattice.Host) bool { return h.InventoryAsked == lattice.Never })
 	}
 	for _, name := range a.run.Hosts {
@@ -100,7 +102,11 @@ const maxPasses = 4
 // pass is one look at what is dirty. It is false where no plan was made.
 func (e *Engine) pass(a *app) bool {
 	if !a.active() {
+		if e.dialectMoved(a) {
+			e.derive(a) // what was let go is named by it
+		}
 		a.dirt = dirt{}
+		e.syncRun(a)
 		e.tellInactive(a)
 		return false
 	}
@@ -365,7 +371,7 @@ func (a *app) undecided() bool {
 }
 
 func (e *Engine) deletingStatus(a *app) wadmapi.Status {
-	if a.told != nil && a.told.Status.Type == wadmapi.StatusUndeployed && a.leftover == 0 {
+	if a.told != nil && a.told.Equal(status.Undeployed()) && a.leftover == 0 {
 		return *a.told // what others had borrowed goes without a word
 	}
 	open := e.ledger.OpenOf(a.name)
@@ -424,7 +430,10 @@ func (e *Engine) missingAll(a *app) map[plan.PartID]plan.Part {
 }
 
 func (e *Engine) tellInactive(a *app) {
-	if a.run.Operation == Undeploy || a.run.Operation == Delete {
+	switch {
+	case a.letGo():
+		e.tellReleased(a)
+	case a.run.Operation == Undeploy || a.run.Operation == Delete:
 		e.publish(a, status.Undeployed())
 	}
 }

@@ -43,7 +43,7 @@ func (e *Engine) save(a *app) {
 // sameRun says that nothing would change in the store. What hangs on a record is never written to, so the one that was stored can be kept.
 func sameRun(a, b *Run) bool {
 	return a.App == b.App && a.Epoch == b.Epoch && a.Acted == b.Acted && a.Operation == b.Operation && a.Version == b.Version &&
-		a.Deleting == b.Deleting && a.Since == b.Since && bytes.Equal(a.Manifest, b.Manifest) && bytes.Equal(a.From, b.From) &&
+		a.Deleting == b.Deleting && a.Released == b.Released && a.Since == b.Since && bytes.Equal(a.Manifest, b.Manifest) && bytes.Equal(a.From, b.From) &&
 		slices.Equal(a.Hosts, b.Hosts) && slices.Equal(a.Configs, b.Configs) && slices.EqualFunc(a.Links, b.Links, AppliedLink.equal) &&
 		slices.EqualFunc(a.Lists, b.Lists, AppliedList.equal) && slices.EqualFunc(a.Intents, b.Intents, Intent.equal)
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func TestEveryMemberOfARunRecordIsCompared(t *testing.T) {
-	full := Run{App: "a", Epoch: 1, Acted: "w", Operation: Deploy, Version: "v", Manifest: json.RawMessage(`{}`), From: json.RawMessage(`{}`), Deleting: true,
+	full := Run{App: "a", Epoch: 1, Acted: "w", Operation: Deploy, Version: "v", Manifest: json.RawMessage(`{}`), From: json.RawMessage(`{}`), Deleting: true, Released: true,
 		Since: "s", Hosts: []string{"N1"}, Configs: []string{"c"}, Links: []AppliedLink{{Link: lattice.Link{Source: "a"}, Values: "x"}},
 		Lists:   []AppliedList{{ID: "a", Names: []string{"c"}}},
 		Intents: []Intent{{Component: "web", Target: ledger.Target{ID: "a"}, At: [][3]int{{0, 0, 1}}}}}

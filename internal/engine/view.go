@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -43,7 +44,8 @@ type RunView struct {
 	Component   string // name in the manifest, where the application wants it
 	Annotations map[string]string
 	Count       int
-	Orphan      bool // of an application that is neither deployed nor being removed
+	Orphan      bool // of an application that is neither deployed nor being removed, nor released
+	Released    bool // of an application that was undeployed without stopping it
 }
 
 // AppView is one application.
@@ -53,6 +55,7 @@ type AppView struct {
 	Status   wadmapi.Status
 	Told     bool
 	Deleting bool
+	Released bool
 	Open     int // commands under way
 }
 
@@ -65,7 +68,7 @@ func (e *Engine) View() View {
 	}
 	for _, name := range e.names() {
 		a := e.apps[name]
-		av := AppView{Name: name, Version: a.run.Version, Deleting: a.run.Deleting, Open: e.ledger.OpenOf(name), Told: a.told != nil}
+		av := AppView{Name: name, Version: a.run.Version, Deleting: a.run.Deleting, Released: a.run.Released, Open: e.ledger.OpenOf(name), Told: a.told != nil}
 		if a.told != nil {
 			av.Status = *a.told
 		}
@@ -100,9 +103,27 @@ func (e *Engine) hostView(h *lattice.Host) HostView {
 				}
 			}
 			a := e.apps[r.App]
-			r.Orphan = r.App != "" && (a == nil || !a.active())
+			if a != nil {
+				r.Released = a.run.Released
+				r.Component = cmp.Or(r.Component, a.formerly(&it))
+			}
+			r.Orphan = r.App != "" && (a == nil || !a.active() && !r.Released)
 			hv.Runs = append(hv.Runs, r)
 		}
 	}
 	return hv
+}
+
+// formerly is what the last manifest calls a thing, "" if it does not name it. While something is wanted that says it.
+func (a *app) formerly(it *lattice.Item) string {
+	if a.wanted != nil || a.from == nil {
+		return ""
+	}
+	for i := range a.from.Resources {
+		r := &a.from.Resources[i]
+		if r.Kind == it.Key.Kind && (r.ID == it.Key.ID || r.ID == "" && lattice.SameRef(r.Ref, it.Ref)) {
+			return r.Name
+		}
+	}
+	return ""
 }

@@ -129,7 +129,7 @@ func TestOTPLinks(t *testing.T) {
 			[]string{"scale N1 kv:1 0→1 (too-few)"}, []string{"echo ends-unknown, shop-echo -(wasmcloud:kv)-> shop-kv"}},
 		{"V3-07 a link that exists is left alone", append(both, links(link("VKV", `{"a":"1"}`))), nil, nil},
 		{"V3-08 a missing link is put", both, []string{put + "(link-missing)"}, nil},
-		{"(changed) other values are put", append(both, links(link("VKV", `{"a":"0"}`))), []string{put + "(link-differs)"}, nil},
+		{"O5 (changed) other values are put", append(both, links(link("VKV", `{"a":"0"}`))), []string{put + "(link-differs)"}, nil},
 		{"another provider is one put: a slot holds one link", append(both, links(link("VOLD", `{"a":"1"}`))), []string{put + "(link-target)"}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

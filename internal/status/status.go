@@ -24,6 +24,27 @@ func Undeployed() wadmapi.Status {
 	return whole(wadmapi.StatusInfo{Type: wadmapi.StatusUndeployed, Message: TextUndeployed}, "")
 }
 
+// Released is the status of an application that was let go: so many instances of it run on, and so many are still being started.
+func Released(running, starting int) wadmapi.Status {
+	what := fmt.Sprintf("undeployed; %d %s left running", running, were(running))
+	switch {
+	case running+starting == 0:
+		return Undeployed()
+	case running == 0:
+		what = fmt.Sprintf("undeployed; %d %s left starting", starting, were(starting))
+	case starting > 0:
+		what += fmt.Sprintf(", and %d starting", starting)
+	}
+	return whole(wadmapi.StatusInfo{Type: wadmapi.StatusUndeployed, Message: what}, "")
+}
+
+func were(n int) string {
+	if n == 1 {
+		return "instance was"
+	}
+	return "instances were"
+}
+
 // Waiting is the status of a deployed application while no host was ever seen.
 func Waiting(version string) wadmapi.Status {
 	return whole(wadmapi.StatusInfo{Type: wadmapi.StatusWaiting, Message: TextNoHosts}, version)

@@ -25,6 +25,7 @@ type judge struct {
 	flight  map[string]flight // by application, component and host: the last start that may still take effect
 	all     map[string][]*oam.Manifest
 	foreign map[string]time.Duration // "host id": since when it holds the id for somebody else
+	loose   map[string]*loose        // applications that were let go
 }
 
 type flight struct {
@@ -34,7 +35,7 @@ type flight struct {
 }
 
 func newJudge(w *world) *judge {
-	j := &judge{w: w, flight: map[string]flight{}, all: map[string][]*oam.Manifest{}, foreign: map[string]time.Duration{}}
+	j := &judge{w: w, flight: map[string]flight{}, all: map[string][]*oam.Manifest{}, foreign: map[string]time.Duration{}, loose: map[string]*loose{}}
 	w.p.OnSend, w.p.OnTell = j.sent, j.told
 	return j
 }
@@ -76,6 +77,7 @@ func sentTail(sent []plane.Sent) string {
 func (j *judge) sent(s plane.Sent) {
 	c := s.Command
 	truth := j.w.p.Cluster.Truth()
+	j.leftAlone(&c)
 	switch {
 	case c.Action == ledger.Scale && c.To > c.From:
 		j.notTooMany(&c, &truth, s.At)
@@ -418,9 +420,12 @@ func (j *judge) quiet() {
 		return // nothing runs, and every status says that there is no host
 	}
 	for _, app := range []string{"app1", "app2"} {
-		if m := w.want[app]; m != nil {
+		switch m := w.want[app]; {
+		case m != nil:
 			j.settled(app, m, &truth)
-		} else {
+		case j.loose[app] != nil:
+			j.runsOn(app, &truth)
+		default:
 			j.gone(app, &truth)
 		}
 	}

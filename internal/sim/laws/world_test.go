@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wadm-go/wadm/internal/engine"
 	"github.com/wadm-go/wadm/internal/sim"
 	"github.com/wadm-go/wadm/internal/sim/plane"
 	"github.com/wadm-go/wadm/oam"
@@ -187,7 +188,7 @@ func (w *world) provider(b *strings.Builder, app string) {
 // act does one random thing.
 func (w *world) act() {
 	app := rapid.SampledFrom([]string{"app1", "app2"}).Draw(w.t, "app")
-	switch rapid.SampledFrom([]string{"deploy", "deploy", "deploy", "tweak", "tweak", "redeploy", "undeploy", "delete", "kill", "stop", "return", "join", "slow", "crash", "foreign", "restart", "cut", "heal", "fall", "mute"}).Draw(w.t, "act") {
+	switch rapid.SampledFrom([]string{"deploy", "deploy", "deploy", "tweak", "tweak", "redeploy", "undeploy", "delete", "release", "kill", "stop", "return", "join", "slow", "crash", "foreign", "restart", "cut", "heal", "fall", "mute"}).Draw(w.t, "act") {
 	case "deploy":
 		w.deploy(app, w.manifest(app))
 	case "tweak":
@@ -197,15 +198,24 @@ func (w *world) act() {
 	case "redeploy":
 		if m := w.want[app]; m != nil {
 			w.note("redeploy %s", app)
+			w.judge.askedFor(app)
 			w.p.Deploy(m)
 		}
+	case "release":
+		op := rapid.SampledFrom([]engine.Operation{engine.Undeploy, engine.Undeploy, engine.Delete}).Draw(w.t, "release by")
+		w.note("%s %s, letting go", op, app)
+		delete(w.want, app)
+		w.judge.letGo(app)
+		w.p.Release(app, op)
 	case "undeploy":
 		w.note("undeploy %s", app)
 		delete(w.want, app)
+		w.judge.askedFor(app)
 		w.p.Undeploy(app)
 	case "delete":
 		w.note("delete %s", app)
 		delete(w.want, app)
+		w.judge.askedFor(app)
 		w.p.Delete(app)
 	case "kill":
 		w.fault("kill", w.p.Cluster.Kill)
@@ -216,6 +226,7 @@ func (w *world) act() {
 	case "restart":
 		h := w.host()
 		w.note("%s is killed and returns at once", h)
+		w.judge.broken(h)
 		_ = w.p.Cluster.Kill(h)
 		w.p.Run(50 * time.Millisecond) // no process begins before its forerunner's last words have arrived
 		_ = w.p.Cluster.Return(h)
@@ -264,6 +275,7 @@ func (w *world) fall() {
 	}
 	i, n := rapid.IntRange(0, len(what)-1).Draw(w.t, "what falls"), rapid.IntRange(1, 5).Draw(w.t, "times")
 	w.note("something falls %d times", n)
+	w.judge.fell()
 	for range n {
 		_ = what[i]() // what has fallen for good cannot fall again
 		w.p.Run(200 * time.Millisecond)
@@ -272,6 +284,7 @@ func (w *world) fall() {
 
 func (w *world) deploy(app string, m *oam.Manifest) {
 	w.want[app] = m
+	w.judge.askedFor(app)
 	w.judge.deployed(app, m)
 	w.note("deploy %s", oam.Canonical(m))
 	w.p.Deploy(m)
@@ -280,6 +293,9 @@ func (w *world) deploy(app string, m *oam.Manifest) {
 func (w *world) fault(name string, do func(string) error) {
 	h := w.host()
 	w.note("%s %s", name, h)
+	if name == "kill" || name == "stop" {
+		w.judge.broken(h)
+	}
 	_ = do(h) // a fault that does not apply (killing the dead) changes nothing
 }
 

@@ -358,15 +358,18 @@ func (p *Plane) Deploy(m *oam.Manifest) {
 }
 
 // Undeploy and Delete likewise.
-func (p *Plane) Undeploy(name string) { p.withdraw(name, engine.Undeploy) }
+func (p *Plane) Undeploy(name string) { p.withdraw(name, engine.Undeploy, false) }
 
 // Delete see Undeploy.
-func (p *Plane) Delete(name string) { p.withdraw(name, engine.Delete) }
+func (p *Plane) Delete(name string) { p.withdraw(name, engine.Delete, false) }
 
-func (p *Plane) withdraw(name string, op engine.Operation) {
+// Release undeploys, or deletes, and lets go of what runs.
+func (p *Plane) Release(name string, op engine.Operation) { p.withdraw(name, op, true) }
+
+func (p *Plane) withdraw(name string, op engine.Operation, release bool) {
 	before := p.stores.models[name]
 	p.serial++
-	w := engine.Wish{ID: "wish-" + strconv.Itoa(p.serial), App: name, Operation: op, BasedOn: before.Revision}
+	w := engine.Wish{ID: "wish-" + strconv.Itoa(p.serial), App: name, Operation: op, BasedOn: before.Revision, Release: release}
 	if before.Manifest != nil {
 		w.Manifest = oam.Canonical(before.Manifest)
 	}

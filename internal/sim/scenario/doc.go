@@ -33,10 +33,10 @@
 //	image REF [provider] [pull=D] [start=D] [fail=missing|refused|denied|no] [times=N] [error=TEXT] [sick-after=D]
 //	owner, crash, restart, take-over         an owner begins, is killed, both; or begins with the model records alone
 //	deploy APP VERSION [edits], adopt …      with a manifest in the lines below; adopt: the model record alone
-//	undeploy, delete, nudge APP
+//	undeploy, delete APP [release], nudge APP     release: what runs is let go
 //	foreign HOST REF …, put-config, delete-config, delete-link, stop-provider     somebody else's doing
 //	drop EVENT… | link.get | config.get      these events, or questions, are lost from now on
 //	run D, until STATUS [APP] D, until starting HOST D, until NAME=N D
 //	watch NAME…                              how many instances really ran, at least and at most, in this group
-//	hosts, links [full], configs, annotations, status
+//	hosts, links [full], configs, annotations, status, listed     listed: what runs as the owner lists it
 package scenario

@@ -127,6 +127,31 @@ func (w *world) showHosts(*Command) error {
 	return nil
 }
 
+// showListed prints what the owner lists for people: what it has seen, and how it stands to that.
+func (w *world) showListed(*Command) error {
+	if w.plane.Engine == nil {
+		return errors.New("there is no owner")
+	}
+	for _, h := range w.plane.Engine.View().Hosts {
+		for _, r := range h.Runs {
+			how := "unmanaged"
+			switch {
+			case r.Orphan:
+				how = "orphan of " + r.App
+			case r.Released:
+				how = "released by " + r.App
+			case r.App != "":
+				how = "of " + r.App
+			}
+			if r.Component != "" {
+				how += " as " + r.Component
+			}
+			w.printf("%s: %d %s, %s", h.ID, r.Count, r.Ref, how)
+		}
+	}
+	return nil
+}
+
 // showAnnotations prints the spread that hosts have noted for each component.
 func (w *world) showAnnotations(*Command) error {
 	for _, h := range w.cluster.Truth().Hosts {

@@ -71,7 +71,7 @@ var commands = map[string]func(*world, *Command) error{
 	"host": (*world).addHost, "owner": (*world).owner, "crash": (*world).crash, "restart": (*world).restart, "take-over": (*world).takeOver,
 	"deploy": (*world).deploy, "adopt": (*world).deploy, "undeploy": (*world).undeploy, "delete": (*world).undeploy, "nudge": (*world).nudge,
 	"run": (*world).run, "until": (*world).until, "watch": (*world).watch,
-	"hosts": (*world).showHosts, "links": (*world).showLinks, "configs": (*world).showConfigs, "status": (*world).showStatus,
+	"hosts": (*world).showHosts, "links": (*world).showLinks, "configs": (*world).showConfigs, "status": (*world).showStatus, "listed": (*world).showListed,
 	"kill": (*world).fault, "stop": (*world).fault, "return": (*world).fault, "replace": (*world).fault, "cut": (*world).fault, "heal": (*world).fault,
 	"slow": (*world).fault, "refuse-starts": (*world).fault, "fail-starts": (*world).fault, "mute": (*world).fault, "crash-instance": (*world).fault,
 	"crash-provider": (*world).fault, "label": (*world).label, "image": (*world).describe,
@@ -170,12 +170,18 @@ func (w *world) deploy(c *Command) error {
 }
 
 func (w *world) undeploy(c *Command) error {
-	if len(c.Args) != 1 {
-		return errors.New("needs a name")
-	}
+	op := engine.Undeploy
 	if c.Name == "delete" {
+		op = engine.Delete
+	}
+	switch {
+	case len(c.Args) == 2 && c.Args[1] == "release":
+		w.plane.Release(c.Args[0], op)
+	case len(c.Args) != 1:
+		return errors.New("needs a name")
+	case op == engine.Delete:
 		w.plane.Delete(c.Args[0])
-	} else {
+	default:
 		w.plane.Undeploy(c.Args[0])
 	}
 	return nil
