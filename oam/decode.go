@@ -35,6 +35,8 @@ type Document struct {
 	Manifest *Manifest
 
 	root *node
+	// grammar03: read by the grammar of wadm 0.3.0.
+	grammar03 bool
 	// shape says, by the path of a trait, why its properties are not what its
 	// type needs.
 	shape map[string]Diagnostics
@@ -61,7 +63,7 @@ func Decode(src []byte, format Format) (*Document, Diagnostics) {
 	if root == nil {
 		return nil, ds.list
 	}
-	inspect(root, ds, map[*node]bool{})
+	inspect(root, ds, map[*node]bool{}, true)
 	if root.kind != mapKind {
 		ds.fail(root.place(), "", "invalid type: "+root.describe()+", expected a manifest")
 		return nil, ds.list
@@ -127,9 +129,9 @@ func parse(src []byte, format Format, ds *sink) (*node, bool) {
 	case FormatJSON:
 		return parseJSON(src, ds), true
 	case FormatYAML:
-		return parseYAML(src, ds), false
+		return parseYAML(src, ds, false), false
 	}
-	n := parseYAML(src, ds)
+	n := parseYAML(src, ds, false)
 	body := bytes.TrimLeft(src, " \t\r\n")
 	if n != nil || len(body) == 0 || body[0] != '{' {
 		return n, false
@@ -169,9 +171,10 @@ func checkCharacters(src []byte, ds *sink) bool {
 
 func isControl(r rune) bool { return r < ' ' || r >= 0x7f && r <= 0x9f }
 
-// inspect finds what is wrong with a value wherever it stands: duplicate keys
-// and control characters that came in by an escape.
-func inspect(n *node, ds *sink, seen map[*node]bool) {
+// inspect finds what is wrong with a value wherever it stands: duplicate keys,
+// where a key may stand once only, and control characters that came in by an
+// escape.
+func inspect(n *node, ds *sink, seen map[*node]bool, once bool) {
 	if seen[n] {
 		return
 	}
@@ -181,7 +184,7 @@ func inspect(n *node, ds *sink, seen map[*node]bool) {
 	}
 	first := make(map[string]*node, len(n.keys))
 	for _, k := range n.keys {
-		if before := first[k.text]; before != nil {
+		if before := first[k.text]; before != nil && once {
 			ds.fail(k.place(), "", fmt.Sprintf("duplicate key %q: it is already on line %d", clip(k.text, 40), before.line))
 			continue
 		}
@@ -189,7 +192,7 @@ func inspect(n *node, ds *sink, seen map[*node]bool) {
 		inspectText(k, ds)
 	}
 	for _, v := range n.vals {
-		inspect(v, ds, seen)
+		inspect(v, ds, seen, once)
 	}
 }
 

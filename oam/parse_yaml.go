@@ -28,8 +28,9 @@ func (limits) CheckDepth(depth int, _ *yaml.DepthContext) error {
 // CheckAlias allows everything: aliases are counted where they are expanded.
 func (limits) CheckAlias(int, int) error { return nil }
 
-// parseYAML reads one document into nodes. An empty source is an empty map.
-func parseYAML(src []byte, ds *sink) *node {
+// parseYAML reads one document into nodes, or with last the last one of several.
+// An empty source is an empty map.
+func parseYAML(src []byte, ds *sink, last bool) *node {
 	loader, err := yaml.NewLoader(bytes.NewReader(src), yaml.WithPlugin(limits{}))
 	if err != nil {
 		ds.fail(place{1, 1, 1}, "", "reading YAML: "+err.Error())
@@ -43,12 +44,20 @@ func parseYAML(src []byte, ds *sink) *node {
 		ds.yamlError(err)
 		return nil
 	}
-	if err := loader.Load(&second); err == nil {
-		ds.fail(place{second.Line, second.Column, 1}, "", "more than one document: a manifest is one")
-		return nil
-	} else if !errors.Is(err, io.EOF) {
-		ds.yamlError(err)
-		return nil
+	for {
+		err := loader.Load(&second)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			ds.yamlError(err)
+			return nil
+		}
+		if !last {
+			ds.fail(place{second.Line, second.Column, 1}, "", "more than one document: a manifest is one")
+			return nil
+		}
+		doc, second = second, yaml.Node{}
 	}
 	b := yamlBuilder{ds: ds, done: map[*yaml.Node]*node{}, open: map[*yaml.Node]bool{}}
 	if doc.Kind == 0 || len(doc.Content) == 0 {

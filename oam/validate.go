@@ -84,6 +84,8 @@ func ValidatePut(d *Document) Diagnostics {
 // reservedVersion means the newest one in requests, so no version has it.
 const reservedVersion = "latest"
 
+const latestRefused = "latest is not allowed in wadm"
+
 // validator walks one manifest; each rule is a method.
 type validator struct {
 	*sink
@@ -149,7 +151,7 @@ func (v *validator) metadata() {
 		v.compat(Error, "metadata.name", "manifest name ["+name+`] is not allowed (should match regex [^[-\w]+$])`)
 	}
 	if v.m.Version() == reservedVersion {
-		v.compat(Error, "metadata.annotations.version", "latest is not allowed in wadm")
+		v.compat(Error, "metadata.annotations.version", latestRefused)
 	}
 	v.keys("label", "metadata.labels", v.m.Metadata.Labels)
 	v.keys("annotation", "metadata.annotations", v.m.Metadata.Annotations)

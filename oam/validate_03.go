@@ -2,9 +2,43 @@ package oam
 
 import "slices"
 
-// rules03 is what wadm 0.3.0 checks, with its texts, in its order: the last
-// found comes first, as its reply strings them together.
+// Validate03 applies every rule to a document of Decode03: first those of wadm
+// 0.3.0 with its texts (Compat), the last found first, as its reply strings them
+// together; then all of Validate's save that of the version "latest", which
+// 0.3.0 took like any other.
+func Validate03(d *Document) Diagnostics {
+	if d == nil || d.Manifest == nil {
+		return nil
+	}
+	rest := ValidateStored(d)
+	if !d.grammar03 {
+		return rest
+	}
+	v := &validator{sink: &sink{}, d: d, m: d.Manifest, form: Form03}
+	v.compat03()
+	if !v.list.HasErrors() {
+		v.list = append(v.list, rest...) // else they would be said twice
+	}
+	return v.list
+}
+
+// ValidateStored is Validate of a manifest that a store holds already. It may
+// have the version "latest", if generation 0.3 stored it.
+func ValidateStored(d *Document) Diagnostics {
+	return slices.DeleteFunc(Validate(d), func(e Diagnostic) bool { return e.Message == latestRefused })
+}
+
+// rules03 is what wadm 0.3.0 checks, and what else a manifest of its form must
+// fulfil.
 func (v *validator) rules03() {
+	capabilities := v.compat03()
+	v.linkdefs(capabilities)
+	v.mixed()
+}
+
+// compat03 is what wadm 0.3.0 checks, with its texts, in its order: the last
+// found comes first. It returns how often each capability's name is used.
+func (v *validator) compat03() map[string]int {
 	capabilities := map[string]int{}
 	v.components(func(c *Component, _ string) {
 		if c.Type == CapabilityKind {
@@ -29,7 +63,7 @@ func (v *validator) rules03() {
 			for i := range t.Scaler.Spread {
 				sum += t.Scaler.Spread[i].EffectiveWeight()
 			}
-			if len(t.Scaler.Spread) > 0 && sum != 100 {
+			if t.Scaler.Spread != nil && sum != 100 {
 				found.compat(Error, under(path, "properties.spread"), "Spread scaler weight does not add up to 100")
 			}
 		}
@@ -38,8 +72,7 @@ func (v *validator) rules03() {
 	for _, d := range found.list {
 		v.add(d)
 	}
-	v.linkdefs(capabilities)
-	v.mixed()
+	return capabilities
 }
 
 func isCapability(c *Component) bool { return c.Type == CapabilityKind }
