@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/wadm-go/wadm/internal/api"
 	"github.com/wadm-go/wadm/internal/cli"
 	"github.com/wadm-go/wadm/internal/engine"
 	"github.com/wadm-go/wadm/internal/kvstore"
@@ -32,6 +33,8 @@ type serverFlags struct {
 	dialect    string
 	store      string
 	bareEvents bool
+	generation string
+	undeploy   string
 
 	hostID, maxJobs, stateBucket, persistence string // understood, and without effect here
 	prefix, admin, streamPrefix               string // not there yet
@@ -56,6 +59,8 @@ var serverEnv = append([]cli.EnvVar{
 	{Flag: "lattice-dialect", Names: []string{"WADM_LATTICE_DIALECT"}},
 	{Flag: "store", Names: []string{"WADM_STORE"}},
 	{Flag: "bare-events", Names: []string{"WADM_BARE_EVENTS"}},
+	{Flag: "api-generation", Names: []string{"WADM_API_GENERATION"}},
+	{Flag: "undeploy-default", Names: []string{"WADM_UNDEPLOY_DEFAULT"}},
 }, cli.LoginEnv...)
 
 func (f *serverFlags) add(fs *pflag.FlagSet) {
@@ -68,6 +73,8 @@ func (f *serverFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.dialect, "lattice-dialect", "auto", "how the hosts talk: auto, v1 (wasmCloud 1.x) or otp (0.55 to 0.63)")
 	fs.StringVar(&f.store, "store", "nats", "where models live: nats (JetStream) or memory (gone at the end)")
 	fs.BoolVar(&f.bareEvents, "bare-events", true, "publish the events of generation 0.3 on bare "+wadmapi.EventPrefix+" too, as 0.3.0 did, beside "+wadmapi.FlatSubject("{lattice}"))
+	fs.StringVar(&f.generation, "api-generation", "0.21", "how requests are answered: 0.21 or 0.3")
+	fs.StringVar(&f.undeploy, "undeploy-default", "", "what an undeploy does with what runs, where the request does not say it: stop, or release to let it go on\n(default stop in API generation 0.21, release in 0.3)")
 
 	fs.StringVarP(&f.hostID, "host-id", "i", "", "accepted as by 0.21.1, without effect")
 	fs.StringVarP(&f.maxJobs, "max-jobs", "j", "", "accepted as by 0.21.1, without effect")
@@ -133,6 +140,9 @@ func (f *serverFlags) config(log *slog.Logger) (node.Config, error) {
 			log.Info("ready", "version", version, "server", nc.ConnectedUrlRedacted(), "lattices", f.lattices, "store", f.store)
 		},
 	}
+	if err := f.clients(&cfg); err != nil {
+		return node.Config{}, err
+	}
 	switch f.store {
 	case "nats":
 		cfg.Open = openNATS(kvstore.Options{Domain: f.domain, Manifests: f.bucket})
@@ -142,6 +152,17 @@ func (f *serverFlags) config(log *slog.Logger) (node.Config, error) {
 		return node.Config{}, cli.Usagef("--store %s is not known: nats or memory", f.store)
 	}
 	return cfg, nil
+}
+
+// clients sets what clients of the API are told.
+func (f *serverFlags) clients(cfg *node.Config) (err error) {
+	if cfg.Generation, err = wadmapi.ParseGeneration(f.generation); err != nil {
+		return cli.Usagef("--api-generation: %w", err)
+	}
+	if cfg.Undeploy, err = api.ParseUndeployDefault(f.undeploy); err != nil {
+		return cli.Usagef("--undeploy-default: %w", err)
+	}
+	return nil
 }
 
 // later refuses what an older wadm could do and this one cannot yet, for nobody should run without what they asked for and not know it.

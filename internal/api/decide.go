@@ -15,9 +15,16 @@ type Found struct {
 	Model    *store.Model // nil: there is no such application
 	Revision store.Revision
 	Others   []store.Model // the other applications of the lattice, for those requests that look at them
+	Last     Last          // what was asked last of the application
 
 	// Facts reads a stored manifest; nil: readFacts. It may remember what it has read before.
 	Facts func(json.RawMessage) facts
+}
+
+// Last is what of the last wish a decision depends on. The zero value: nothing was ever asked.
+type Last struct {
+	Operation engine.Operation
+	Release   bool
 }
 
 // Event is a manifest event to publish once everything is written.
@@ -26,14 +33,47 @@ type Event struct {
 	Data any
 }
 
-// Decision is all that a request leads to, in the order in which it is carried out: wish, record, event, reply.
+// Decision is all that a request leads to, in the order in which it is carried out: wish, record, events, reply.
 type Decision struct {
-	Wish   *engine.Wish // what is asked of the owner; nil: nothing new
-	Record *store.Model // what the store shall hold; nil: nothing to write
-	Remove bool         // the record goes
-	Event  *Event
-	Reply  any
-	News   News // set by whoever has written the decision
+	Wish    *engine.Wish // what is asked of the owner; nil: nothing new
+	Record  *store.Model // what the store shall hold; nil: nothing to write
+	Remove  bool         // the record goes
+	Events  []Event
+	Outcome Outcome
+	Reply   any  // Outcome in the words of the request's generation
+	News    News // set by whoever has written the decision
+}
+
+// Kind is what became of a request that changes something.
+type Kind int
+
+// The kinds.
+const (
+	Failed            Kind = iota // a store failed: Err
+	Unreadable                    // the stored record cannot be read, so nothing was written over it
+	NoApp                         // there is no such application
+	NoVersion                     // it has no such version
+	Duplicate                     // put: it has that version already
+	Stored                        // put
+	Refused                       // deploy: it cannot be deployed, Why
+	Taken                         // deploy: an id is another application's, Why
+	Deployed                      // deploy
+	Undeployed                    // undeploy
+	AlreadyUndeployed             // undeploy: it was not deployed, and is not
+	DeletedVersion                // delete: others remain
+	DeletedLast                   // delete: it was the only one
+	DeletedAll                    // delete: all there were
+)
+
+// Outcome is what became of a request, in no generation's words.
+type Outcome struct {
+	Kind    Kind
+	Version string   // that it was about
+	Total   int      // Stored: versions that there are now
+	Stops   bool     // Deleted…: what runs of it is stopped
+	Why     string   // Refused, Taken: in words
+	Missing []string // Stored: components of other applications that are not there
+	Err     error    // Failed
 }
 
 // Decide says what a request leads to. It is pure: the same record and request give the same decision, and neither is changed.
@@ -41,8 +81,14 @@ type Decision struct {
 // Whenever there is a wish, the record is written too, even if it stays the same: two processes that decide at once then meet at the
 // record's revision, so that the last wish and the last record always belong to the same request.
 func Decide(f Found, r Request) Decision {
+	d := decide(f, r)
+	d.Reply = tongueOf(r.Generation).reply(r, d.Outcome)
+	return d
+}
+
+func decide(f Found, r Request) Decision {
 	if unreadable(f.Model) && r.Op != wadmapi.OpDelete {
-		return Decision{Reply: storageError(r)} // to write it would lose what it holds
+		return unchanged(Outcome{Kind: Unreadable}) // to write it would lose what it holds
 	}
 	switch r.Op {
 	case wadmapi.OpPut:
@@ -54,124 +100,129 @@ func Decide(f Found, r Request) Decision {
 	case wadmapi.OpDelete:
 		return decideDelete(f, r)
 	}
-	return Decision{Reply: wadmapi.NewError("Internal error")}
+	return unchanged(Outcome{Kind: Failed, Err: fmt.Errorf("operation %q changes nothing", r.Op)})
 }
+
+// unchanged is a decision that changes nothing.
+func unchanged(o Outcome) Decision { return Decision{Outcome: o} }
 
 func decidePut(f Found, r Request) Decision {
 	version := *r.Version
 	next := store.Model{Name: r.App}
 	if f.Model != nil {
 		if find(f.Model, version) != nil {
-			return Decision{Reply: wadmapi.NewError(fmt.Sprintf("Manifest version %s already exists", version))}
+			return unchanged(Outcome{Kind: Duplicate, Version: version})
 		}
 		next = *f.Model
 		next.Versions = slices.Clone(f.Model.Versions)
 	}
-	next.Versions = append(next.Versions, store.Version{Version: version, Manifest: r.Canonical})
-
-	result := wadmapi.ResultNewVersion
-	if len(next.Versions) == 1 {
-		result = wadmapi.ResultCreated
-	}
-	message := fmt.Sprintf("Successfully put manifest %s %s", r.App, version)
-	if missing := missingShared(r.Put, f); len(missing) > 0 {
-		message += fmt.Sprintf(", but some shared components are not deployed: %s", quoted(missing))
-	}
-	return Decision{Record: &next, Reply: wadmapi.PutReply{
-		Result: result, TotalVersions: len(next.Versions), CurrentVersion: version, Message: message, Name: r.App,
+	next.Versions = append(next.Versions, store.Version{Version: version, Manifest: r.Canonical, Created: r.Stamp.Time, Raw: r.Raw})
+	return Decision{Record: &next, Outcome: Outcome{
+		Kind: Stored, Version: version, Total: len(next.Versions), Missing: missingShared(r.Put, f),
 	}}
 }
 
 func decideDeploy(f Found, r Request) Decision {
 	if f.Model == nil {
-		return Decision{Reply: wadmapi.DeployReply{Result: wadmapi.ResultNotFound, Message: unknownApp(r.App), Name: r.App, Version: r.Version}}
-	}
-	refuse := func(version, message string) Decision {
-		return Decision{Reply: wadmapi.DeployReply{Result: wadmapi.ResultError, Message: message, Name: r.App, Version: &version}}
+		return unchanged(Outcome{Kind: NoApp})
 	}
 	v := current(f.Model)
-	if r.Version != nil && *r.Version != wadmapi.Latest {
-		if v = find(f.Model, *r.Version); v == nil {
-			return refuse(*r.Version, fmt.Sprintf("Application with the name '%s' does not have a version '%s' to deploy", r.App, *r.Version))
+	if r.Version != nil && (*r.Version != wadmapi.Latest || r.Generation == wadmapi.Generation03) {
+		if v = named(f.Model, r); v == nil {
+			return unchanged(Outcome{Kind: NoVersion, Version: *r.Version})
 		}
 	}
 	known := f.factsOf(v)
 	if problem := cannotDeploy(r.App, v, known); problem != "" {
-		return refuse(v.Version, problem)
+		return unchanged(Outcome{Kind: Refused, Version: v.Version, Why: problem})
 	}
 	if id, other := takenID(r.App, known.ids, f); id != "" {
-		return Decision{Reply: wadmapi.NewError(fmt.Sprintf("Component identifier '%s' is already deployed in a different application '%s'.", id, other))}
+		why := fmt.Sprintf("Component identifier '%s' is already deployed in a different application '%s'.", id, other)
+		return unchanged(Outcome{Kind: Taken, Version: v.Version, Why: why})
 	}
 	if known.later != "" {
-		return refuse(v.Version, fmt.Sprintf("Application %s %s cannot be deployed: %s", r.App, v.Version, known.later))
+		why := fmt.Sprintf("Application %s %s cannot be deployed: %s", r.App, v.Version, known.later)
+		return unchanged(Outcome{Kind: Refused, Version: v.Version, Why: why})
 	}
 	next := *f.Model
 	next.Deployed = v.Version
-	version := v.Version
 	return Decision{
-		Wish:   wish(f, r, engine.Deploy, v),
-		Record: &next,
-		Event:  &Event{wadmapi.EventManifestPublished, v.Manifest},
-		Reply: wadmapi.DeployReply{Result: wadmapi.ResultAcknowledged,
-			Message: fmt.Sprintf("Successfully deployed application %s %s", r.App, version), Name: r.App, Version: &version},
+		Wish:    wish(f, r, engine.Deploy, v),
+		Record:  &next,
+		Events:  []Event{{wadmapi.EventManifestPublished, v.Manifest}},
+		Outcome: Outcome{Kind: Deployed, Version: v.Version},
 	}
 }
 
 func decideUndeploy(f Found, r Request) Decision {
 	if f.Model == nil {
-		return Decision{Reply: wadmapi.DeployReply{Result: wadmapi.ResultNotFound, Message: unknownApp(r.App), Name: r.App}}
+		return unchanged(Outcome{Kind: NoApp})
 	}
-	message := fmt.Sprintf("Successfully undeployed application %s", r.App)
+	o := Outcome{Kind: Undeployed}
 	if deployed(f.Model) == nil {
-		message = fmt.Sprintf("Application %s was already undeployed", r.App)
+		o.Kind = AlreadyUndeployed
 	}
 	next := *f.Model
 	next.Deployed = ""
-	return Decision{
-		Wish:   wish(f, r, engine.Undeploy, lastRun(f.Model)),
-		Record: &next,
-		Event:  unpublished(r.App),
-		Reply:  wadmapi.DeployReply{Result: wadmapi.ResultAcknowledged, Message: message, Name: r.App},
-	}
+	return Decision{Wish: wish(f, r, engine.Undeploy, lastRun(f.Model)), Record: &next, Events: unpublished(r.App), Outcome: o}
 }
 
 func decideDelete(f Found, r Request) Decision {
 	if f.Model == nil {
-		// 0.21.1 tells the world all the same, and what listens may have missed an earlier delete.
-		return Decision{Event: unpublished(r.App), Reply: wadmapi.DeleteReply{Result: wadmapi.ResultNoop,
-			Message: fmt.Sprintf("Application %s doesn't exist or was already deleted", r.App)}}
+		d := unchanged(Outcome{Kind: NoApp})
+		if r.Generation == wadmapi.Generation021 {
+			// 0.21.1 tells the world all the same, and what listens may have missed an earlier delete.
+			d.Events = unpublished(r.App)
+		}
+		return d
 	}
-	all := Decision{Wish: wish(f, r, engine.Delete, lastRun(f.Model)), Remove: true, Event: unpublished(r.App)}
-	if r.Version == nil {
-		all.Reply = wadmapi.DeleteReply{Result: wadmapi.ResultDeleted, Message: fmt.Sprintf("Successfully deleted application %s", r.App), Undeploy: true}
-		return all
+	o := Outcome{Kind: DeletedAll}
+	if r.Version != nil {
+		o.Version = *r.Version
 	}
-	version := *r.Version
-	v := find(f.Model, version)
-	if v == nil {
-		// No event: 0.21.1 sends one, and takes down what runs because somebody named a version that is not there.
-		return Decision{Reply: wadmapi.DeleteReply{Result: wadmapi.ResultNoop, Message: fmt.Sprintf("Application version %s doesn't exist", version)}}
+	var v *store.Version
+	if r.Version != nil && !r.All {
+		if v = named(f.Model, r); v == nil {
+			// No event: 0.21.1 sends one, and takes down what runs because somebody named a version that is not there.
+			return unchanged(Outcome{Kind: NoVersion, Version: *r.Version})
+		}
+		o.Kind, o.Version = DeletedVersion, v.Version
+		if len(f.Model.Versions) == 1 {
+			o.Kind = DeletedLast
+		}
 	}
-	if len(f.Model.Versions) == 1 {
-		all.Reply = wadmapi.DeleteReply{Result: wadmapi.ResultDeleted, Message: fmt.Sprintf("Successfully deleted last version of application %s", r.App), Undeploy: true}
-		return all
+	if o.Kind != DeletedVersion {
+		o.Stops = !releases(f, r)
+		return Decision{Wish: wish(f, r, engine.Delete, lastRun(f.Model)), Remove: true, Events: unpublished(r.App), Outcome: o}
 	}
 	next := *f.Model
-	next.Versions = slices.DeleteFunc(slices.Clone(f.Model.Versions), func(o store.Version) bool { return o.Version == version })
-	running := deployed(f.Model) == v
-	d := Decision{Record: &next, Reply: wadmapi.DeleteReply{Result: wadmapi.ResultDeleted,
-		Message: fmt.Sprintf("Successfully deleted version %s of application %s", version, r.App), Undeploy: running}}
-	if running {
+	next.Versions = slices.DeleteFunc(slices.Clone(f.Model.Versions), func(other store.Version) bool { return other.Version == v.Version })
+	d := Decision{Record: &next}
+	if deployed(f.Model) == v {
 		next.Deployed = ""
-		d.Wish, d.Event = wish(f, r, engine.Undeploy, v), unpublished(r.App)
+		o.Stops = !releases(f, r)
+		d.Wish, d.Events = wish(f, r, engine.Undeploy, v), unpublished(r.App)
 	}
+	d.Outcome = o
 	return d
 }
 
+// releases tells whether an undeploy or a delete lets what runs go on. Where the request does not say it and nothing is deployed, what was
+// asked last stands: what was let go then is not stopped now, and a stop under way is not broken off.
+func releases(f Found, r Request) bool {
+	switch {
+	case r.Release != nil:
+		return *r.Release
+	case f.Model != nil && deployed(f.Model) == nil && f.Last.Operation != "" && f.Last.Operation != engine.Deploy:
+		return f.Last.Release
+	}
+	return r.LetGo
+}
+
 // settled is the wish that says what the record says. It takes the place of a wish that was written for a request which was then
-// refused or could not be stored.
-func settled(f Found, app string, s Stamp) engine.Wish {
-	r := Request{App: app, Stamp: s}
+// refused or could not be stored; last is the one before that.
+func settled(f Found, app string, s Stamp, last Last) engine.Wish {
+	r := Request{App: app, Stamp: s, Release: &last.Release}
 	if f.Model == nil {
 		return *wish(f, r, engine.Delete, nil)
 	}
@@ -186,11 +237,23 @@ func wish(f Found, r Request, op engine.Operation, v *store.Version) *engine.Wis
 	if v != nil {
 		w.Version, w.Manifest = v.Version, v.Manifest
 	}
+	if op != engine.Deploy {
+		w.Release = releases(f, r)
+	}
 	return &w
 }
 
-func unpublished(app string) *Event {
-	return &Event{wadmapi.EventManifestUnpublished, wadmapi.Unpublished{Name: app}}
+func unpublished(app string) []Event {
+	return []Event{{wadmapi.EventManifestUnpublished, wadmapi.Unpublished{Name: app}}}
+}
+
+// named is the version that a request names. One that has been stored by generation 0.21 keeps its v, and is found by its whole name too.
+func named(m *store.Model, r Request) *store.Version {
+	v := find(m, *r.Version)
+	if v == nil && r.Given != "" {
+		v = find(m, r.Given)
+	}
+	return v
 }
 
 func unknownApp(app string) string { return fmt.Sprintf("Application with the name %s not found", app) }

@@ -41,7 +41,11 @@ func model(t testing.TB, app string, versions int, deployed string) *store.Model
 func outline(d Decision) string {
 	var parts []string
 	if d.Wish != nil {
-		parts = append(parts, fmt.Sprintf("wish %s %s on %d", d.Wish.Operation, d.Wish.Version, d.Wish.BasedOn))
+		op := string(d.Wish.Operation)
+		if d.Wish.Release {
+			op += " (letting go)"
+		}
+		parts = append(parts, fmt.Sprintf("wish %s %s on %d", op, d.Wish.Version, d.Wish.BasedOn))
 	}
 	switch {
 	case d.Remove:
@@ -53,8 +57,8 @@ func outline(d Decision) string {
 		}
 		parts = append(parts, fmt.Sprintf("record [%s] deployed %q", strings.Join(vs, " "), d.Record.Deployed))
 	}
-	if d.Event != nil {
-		parts = append(parts, d.Event.Name)
+	for _, e := range d.Events {
+		parts = append(parts, e.Name)
 	}
 	reply, err := wadmapi.Encode(d.Reply)
 	if err != nil {
@@ -262,13 +266,22 @@ func FuzzDecide(f *testing.F) {
 		}
 		before := m.Clone()
 		var requests []Request
-		if r, refusal := parsePut(manifest, contentType, len(contentType)%2 == 0, Stamp{ULID: "01"}); refusal == nil {
-			requests = append(requests, r)
-		} else if _, err := wadmapi.Encode(refusal); err != nil {
-			t.Errorf("a refusal that cannot be sent: %v", err)
+		take := func(g wadmapi.Generation, r Request, refusal any) {
+			if refusal == nil {
+				r.Generation = g
+				requests = append(requests, r)
+			} else if _, err := wadmapi.Encode(refusal); err != nil {
+				t.Errorf("a refusal that cannot be sent: %v", err)
+			}
 		}
-		if v, err := parseVersion(wadmapi.Op(op), body); err == nil {
-			requests = append(requests, Request{Op: wadmapi.Op(op), App: "shop", Version: v})
+		for _, g := range []wadmapi.Generation{wadmapi.Generation021, wadmapi.Generation03} {
+			r, refusal := tongueOf(g).put(message{manifest, contentType, len(contentType)%2 == 0}, Stamp{ULID: "01"})
+			take(g, r, refusal)
+			switch wadmapi.Op(op) {
+			case wadmapi.OpDeploy, wadmapi.OpUndeploy, wadmapi.OpDelete:
+				r, refusal = tongueOf(g).body(wadmapi.Subject{Op: wadmapi.Op(op), Name: "shop"}, body)
+				take(g, r, refusal)
+			}
 		}
 		for _, r := range requests {
 			for _, found := range []*store.Model{nil, m} {

@@ -84,6 +84,8 @@ var only = []struct{ at, reason, ours string }{
 	{"api_put:505", "two configs of one name with other values would overwrite each other", `{"result":"notfound","message":"Application with the name v17 not found"}`},
 	{"api_put:655", "two configs of one name with other values would overwrite each other",
 		`{"result":"noop","message":"Application v17 doesn't exist or was already deleted","undeploy":false}`},
+	{"api_delete:59", "delete_all deletes all versions, whatever version says",
+		`{"result":"deleted","message":"Successfully deleted application hello","undeploy":true}`},
 	{"api_deploy:187", "waiting is said only of what is deployed; list and status agree",
 		`{"result":"ok","message":"Successfully fetched status for application hello","status":{"status":{"type":"waiting","message":"Waiting for status: Lattice contains no hosts, deployment not started."},"version":"v0.0.2","components":[]}}`},
 	{"api_deploy:193", "components of other applications are not supported yet", sharedRefused},

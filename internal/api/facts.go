@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"sync"
 
-	"github.com/wadm-go/wadm/internal/store"
 	"github.com/wadm-go/wadm/oam"
 )
 
@@ -25,7 +24,7 @@ func readFacts(raw json.RawMessage) facts {
 		return facts{problem: "the stored manifest cannot be read: " + firstError(found)}
 	}
 	f := factsOf(doc.Manifest)
-	if found := oam.Validate(doc); found.HasErrors() {
+	if found := oam.ValidateStored(doc); found.HasErrors() {
 		f.problem = firstError(found)
 	}
 	return f
@@ -48,27 +47,27 @@ const maxRemembered = 4096
 type memory struct {
 	mu     sync.Mutex
 	read   map[[sha256.Size]byte]facts
-	wishes map[wishKey]store.Revision
+	wishes map[wishKey]wished
 }
 
 type wishKey struct{ lattice, app string }
 
-// wish is the revision of the wish that this process wrote last. It saves a question to the store: if somebody else has written since, the
+// wish is what this process wished last. It saves a question to the store: if somebody else has written since, the
 // write that expects it fails, and the next try asks.
-func (m *memory) wish(lattice, app string) (store.Revision, bool) {
+func (m *memory) wish(lattice, app string) (wished, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	rev, ok := m.wishes[wishKey{lattice, app}]
-	return rev, ok
+	last, ok := m.wishes[wishKey{lattice, app}]
+	return last, ok
 }
 
-func (m *memory) wished(lattice, app string, rev store.Revision) {
+func (m *memory) wished(lattice, app string, last wished) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.wishes == nil || len(m.wishes) >= maxRemembered {
-		m.wishes = map[wishKey]store.Revision{} // as with facts
+		m.wishes = map[wishKey]wished{} // as with facts
 	}
-	m.wishes[wishKey{lattice, app}] = rev
+	m.wishes[wishKey{lattice, app}] = last
 }
 
 func (m *memory) facts(raw json.RawMessage) facts {

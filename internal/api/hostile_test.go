@@ -43,8 +43,8 @@ func TestBadBodiesAreAnswered(t *testing.T) {
 		})
 	}
 	for _, tt := range []struct{ name, op, body string }{
-		{"members of older clients mean nothing", "undeploy.hello", `{"non_destructive":true,"destructive":false}`},
-		{"nor does their case", "deploy.hello", `{"VERSION":"v9","undeploy":[{}]}`},
+		{"members of other operations mean nothing", "undeploy.hello", `{"delete_all":7,"undeploy":[{}]}`},
+		{"nor does what is written in another case", "deploy.hello", `{"VERSION":"v9","undeploy":[{}]}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) { b.result(b.model(tt.op, tt.body), wadmapi.ResultAcknowledged) })
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"mime"
 	"strings"
+	"time"
 
 	"github.com/wadm-go/wadm/oam"
 	"github.com/wadm-go/wadm/wadmapi"
@@ -19,16 +20,25 @@ type Stamp struct {
 	ID   string // of the wish
 	ULID string // version for a manifest without one
 	At   string // RFC 3339, for people
+	Time time.Time
 }
 
 // Request is one request that changes something, checked and taken apart.
 type Request struct {
-	Op      wadmapi.Op // put, deploy, undeploy, del
-	App     string
-	Version *string       // deploy, del: as asked for; put: of the manifest
-	Put     *oam.Manifest // put only, valid, with a version
+	Op         wadmapi.Op // put, deploy, undeploy, del
+	Generation wadmapi.Generation
+	Lattice    string
+	App        string
+	Version    *string // deploy, del: as asked for; put: of the manifest
+	Given      string  // generation 0.3: the version as it was written, v and all
 
+	All     bool  // del: all versions, whatever Version says
+	Release *bool // undeploy, del: let what runs go on, or stop it; nil: not said
+	LetGo   bool  // the server's answer where it is not said
+
+	Put       *oam.Manifest   // put only, valid, with a version
 	Canonical json.RawMessage // put only: Put as it is stored
+	Raw       []byte          // put only: the text as it came
 	Stamp     Stamp
 }
 
@@ -42,34 +52,100 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// parseVersion reads the body of get, del, deploy and undeploy: nothing, or a JSON object with an optional version. Other members are
-// ignored, for clients of older servers send several that mean nothing any more.
-func parseVersion(op wadmapi.Op, body []byte) (*string, error) {
-	if len(body) == 0 {
+// readObject reads a body that is a JSON object. None at all is an empty one where that is allowed. Members that mean nothing are ignored, for
+// clients of other servers send several.
+func readObject(body []byte, mayBeEmpty bool) (map[string]json.RawMessage, error) {
+	if len(body) == 0 && mayBeEmpty {
 		return nil, nil
 	}
-	fail := func(format string, args ...any) (*string, error) {
-		return nil, refusal("Unable to parse " + bodyNames[op] + " application request: " + fmt.Sprintf(format, args...))
-	}
 	if len(body) > maxBody {
-		return fail("the body is %d bytes long, at most %d are allowed", len(body), maxBody)
+		return nil, fmt.Errorf("the body is %d bytes long, at most %d are allowed", len(body), maxBody)
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(body, &members); err != nil {
-		return fail("%s", explain(body, err))
+		return nil, errors.New(explain(body, err))
 	}
 	if members == nil {
-		return fail("expected a JSON object, found null at 1:1")
+		return nil, errors.New("expected a JSON object, found null at 1:1")
 	}
+	return members, nil
+}
+
+// readVersion is the version that a body names; nil when it names none.
+func readVersion(members map[string]json.RawMessage, op wadmapi.Op) (*string, error) {
 	raw, ok := members["version"]
 	if !ok || op == wadmapi.OpUndeploy {
 		return nil, nil
 	}
 	var version *string
 	if err := json.Unmarshal(raw, &version); err != nil {
-		return fail("version must be a string")
+		return nil, errors.New("version must be a string")
 	}
 	return version, nil
+}
+
+// readKeys reads what shall become of what runs, and of the other versions. The description of 0.3.0 gives booleans as text, so both are taken; anything
+// else is a mistake that could cost what runs.
+func (r *Request) readKeys(members map[string]json.RawMessage) error {
+	switch r.Op {
+	case wadmapi.OpUndeploy:
+		stop, err := readFlag(members, "destructive")
+		if err != nil {
+			return err
+		}
+		keep, err := readFlag(members, "non_destructive")
+		if err != nil {
+			return err
+		}
+		if stop != nil && keep != nil && *stop == *keep {
+			return fmt.Errorf("destructive and non_destructive are both %t: they contradict each other", *stop)
+		}
+		if r.Release = keep; stop != nil {
+			release := !*stop
+			r.Release = &release
+		}
+	case wadmapi.OpDelete:
+		stop, err := readFlag(members, "undeploy")
+		if err != nil {
+			return err
+		}
+		if stop != nil {
+			release := !*stop
+			r.Release = &release
+		}
+		all, err := readFlag(members, "delete_all")
+		if err != nil {
+			return err
+		}
+		r.All = all != nil && *all
+	}
+	return nil
+}
+
+// readFlag is a boolean, or the very text "true" or "false"; nil when it is missing or null.
+func readFlag(members map[string]json.RawMessage, key string) (*bool, error) {
+	raw, ok := members[key]
+	if !ok || string(raw) == "null" {
+		return nil, nil
+	}
+	var text string
+	if json.Unmarshal(raw, &text) != nil {
+		text = string(raw)
+	}
+	on := text == "true"
+	if !on && text != "false" {
+		return nil, fmt.Errorf("%s must be true or false, found %s", key, clip(string(raw)))
+	}
+	return &on, nil
+}
+
+// clip shortens what a message repeats.
+func clip(s string) string {
+	const most = 40
+	if runes := []rune(s); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return s
 }
 
 // explain says in one line where a body stops being JSON, or which kind of value it is.

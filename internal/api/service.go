@@ -40,6 +40,9 @@ type Options struct {
 	// Flat is told what a request has changed, in the events of generation 0.3, before the reply. nil: nobody.
 	Flat func(wadmapi.FlatEvent)
 
+	Generation wadmapi.Generation // what clients expect to hear; the queue group follows it
+	Undeploy   UndeployDefault    // what becomes of what runs where an undeploy or a delete does not say it
+
 	Log     *slog.Logger     // default slog.Default()
 	Now     func() time.Time // default time.Now
 	Entropy io.Reader        // for versions that we make, default crypto/rand; called from several goroutines
@@ -47,11 +50,39 @@ type Options struct {
 	Timeout time.Duration    // for one request, default 10 s, the time clients wait
 }
 
-// Service answers wadm.api.> in the queue group of generation 0.21. Requests on one application are carried out in the order in which
+// UndeployDefault is what an undeploy or a delete does with what runs where the request does not say it.
+type UndeployDefault int
+
+// The defaults.
+const (
+	ByGeneration UndeployDefault = iota // 0.21: stop it; 0.3: let it go, as 0.3.0 always did
+	Stop
+	LetGo
+)
+
+// ParseUndeployDefault reads "stop", "release" or nothing.
+func ParseUndeployDefault(name string) (UndeployDefault, error) {
+	switch name {
+	case "":
+		return ByGeneration, nil
+	case "stop":
+		return Stop, nil
+	case "release":
+		return LetGo, nil
+	}
+	return ByGeneration, fmt.Errorf("what an undeploy does with what runs is stop or release, not %q", name)
+}
+
+func (o *Options) letGo() bool {
+	return o.Undeploy == LetGo || o.Undeploy == ByGeneration && o.Generation == wadmapi.Generation03
+}
+
+// Service answers wadm.api.> in the queue group of its generation. Requests on one application are carried out in the order in which
 // they came, others side by side.
 type Service struct {
 	o      Options
 	nc     *nats.Conn
+	tongue tongue
 	writer writer
 	notify *notifier
 	sub    *nats.Subscription
@@ -81,7 +112,7 @@ func New(nc *nats.Conn, o Options) *Service {
 		o.Timeout = 10 * time.Second
 	}
 	return &Service{
-		o: o, nc: nc,
+		o: o, nc: nc, tongue: tongueOf(o.Generation),
 		writer: writer{models: o.Models, wishes: o.Wishes, known: &memory{}},
 		notify: &notifier{nc: nc, now: o.Now, log: o.Log},
 		closed: make(chan struct{}),
@@ -92,7 +123,7 @@ func New(nc *nats.Conn, o Options) *Service {
 
 // Start subscribes. When it returns, the server knows of it.
 func (s *Service) Start() error {
-	sub, err := s.nc.QueueSubscribe(wadmapi.APIWildcard, wadmapi.QueueGroup, s.receive)
+	sub, err := s.nc.QueueSubscribe(wadmapi.APIWildcard, s.o.Generation.QueueGroup(), s.receive)
 	if err != nil {
 		return fmt.Errorf("subscribing to %s: %w", wadmapi.APIWildcard, err)
 	}
@@ -131,7 +162,7 @@ func (s *Service) Stop(ctx context.Context) error {
 
 // receive is called for one message after another; it only sorts them. When the house is full it waits, and NATS keeps what comes.
 func (s *Service) receive(m *nats.Msg) {
-	subject, err := wadmapi.ParseSubject(m.Subject)
+	subject, err := s.o.Generation.ParseSubject(m.Subject)
 	if err != nil {
 		s.answer(m, wadmapi.NewError(err.Error()))
 		return
@@ -168,7 +199,8 @@ func (s *Service) receivePut(m *nats.Msg, lattice string, leave func()) {
 		defer func() { ready <- r }()
 		s.guard(m, func() {
 			contentType, typed := header(m, "Content-Type")
-			r.request, r.refusal = parsePut(m.Data, contentType, typed, s.stamp())
+			r.request, r.refusal = s.tongue.put(message{m.Data, contentType, typed}, s.stamp())
+			r.request.Generation, r.request.Lattice = s.o.Generation, lattice
 		}, nil)()
 	})
 	s.intake.run(lattice, func() {
@@ -212,42 +244,39 @@ func (s *Service) extension(m *nats.Msg, subject wadmapi.Subject) {
 			return
 		}
 	}
-	s.answer(m, wadmapi.NewError(wadmapi.Unsupported(m.Subject).Error()))
+	s.answer(m, wadmapi.NewError(s.o.Generation.Unsupported(m.Subject).Error()))
 }
 
 // model carries out a model operation other than put.
 func (s *Service) model(m *nats.Msg, subject wadmapi.Subject) {
+	r, refusal := s.tongue.body(subject, m.Data)
+	if refusal != nil {
+		s.answer(m, refusal)
+		return
+	}
 	switch subject.Op {
 	case wadmapi.OpDeploy, wadmapi.OpUndeploy, wadmapi.OpDelete:
-		version, err := parseVersion(subject.Op, m.Data)
-		if err != nil {
-			s.answer(m, wadmapi.NewError(err.Error()))
-			return
-		}
-		s.change(m, subject.Lattice, Request{Op: subject.Op, App: subject.Name, Version: version, Stamp: s.stamp()})
+		r.Generation, r.Lattice, r.LetGo, r.Stamp = s.o.Generation, subject.Lattice, s.o.letGo(), s.stamp()
+		s.change(m, subject.Lattice, r)
 	default:
 		ctx, cancel := context.WithTimeout(context.Background(), s.o.Timeout)
 		defer cancel()
-		s.answer(m, s.read(ctx, subject, m.Data))
+		s.answer(m, s.tongue.show(subject, r, s.find(ctx, subject)))
 	}
 }
 
-// change carries out a request that writes: decide and store, then the event, then the reply.
+// change carries out a request that writes: decide and store, then the events, then the reply.
 func (s *Service) change(m *nats.Msg, lattice string, r Request) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.o.Timeout)
 	defer cancel()
 	d, err := s.writer.change(ctx, lattice, r)
 	if err != nil {
 		s.o.Log.Error("an API request failed in the store", "op", r.Op, "lattice", lattice, "application", r.App, "err", err)
-		if errors.Is(err, store.ErrTooLarge) && r.Op == wadmapi.OpPut {
-			s.answer(m, wadmapi.NewError(tooLarge(r, err)))
-			return
-		}
-		s.answer(m, storageError(r))
+		s.answer(m, s.tongue.reply(r, Outcome{Kind: Failed, Err: err}))
 		return
 	}
-	if d.Event != nil {
-		s.notify.publish(ctx, lattice, *d.Event)
+	for _, e := range d.Events {
+		s.notify.publish(ctx, lattice, e)
 	}
 	if s.o.Flat != nil {
 		for _, e := range d.News.flat(lattice, r.App) {
@@ -257,51 +286,18 @@ func (s *Service) change(m *nats.Msg, lattice string, r Request) {
 	s.answer(m, d.Reply)
 }
 
-// read answers a question.
-func (s *Service) read(ctx context.Context, subject wadmapi.Subject, body []byte) any {
-	app := subject.Name
-	if subject.Op == wadmapi.OpHistory {
-		return wadmapi.NewError(noHistory)
+// find asks the store what a question is about: one application, or all of the lattice where none is named.
+func (s *Service) find(ctx context.Context, subject wadmapi.Subject) answer {
+	a := answer{told: func(app string) told { return s.told(subject.Lattice, app) }}
+	if subject.Name == "" {
+		a.models, a.err = s.o.Models.Models(ctx, subject.Lattice)
+	} else if subject.Op != wadmapi.OpHistory {
+		a.model, _, a.err = s.writer.record(ctx, subject.Lattice, subject.Name)
 	}
-	if app == "" {
-		return s.list(ctx, subject)
+	if a.err != nil {
+		s.o.Log.Error("reading applications", "lattice", subject.Lattice, "application", subject.Name, "err", a.err)
 	}
-	var version *string
-	if subject.Op == wadmapi.OpGet {
-		var err error
-		if version, err = parseVersion(subject.Op, body); err != nil {
-			return wadmapi.NewError(err.Error())
-		}
-	}
-	m, _, err := s.writer.record(ctx, subject.Lattice, app)
-	if err != nil {
-		s.o.Log.Error("reading an application", "lattice", subject.Lattice, "application", app, "err", err)
-		return failed(subject.Op, true, storageFailed)
-	}
-	switch subject.Op {
-	case wadmapi.OpVersions:
-		return renderVersions(m, app)
-	case wadmapi.OpStatus:
-		return renderStatus(m, app, s.told(subject.Lattice, app))
-	}
-	return renderGet(m, app, version)
-}
-
-// list answers both forms of the list.
-func (s *Service) list(ctx context.Context, subject wadmapi.Subject) any {
-	models, err := s.o.Models.Models(ctx, subject.Lattice)
-	if err != nil {
-		s.o.Log.Error("listing the applications", "lattice", subject.Lattice, "err", err)
-		return failed(subject.Op, false, storageFailed)
-	}
-	summaries := make([]wadmapi.ModelSummary, 0, len(models))
-	for i := range models {
-		summaries = append(summaries, renderSummary(&models[i], s.told(subject.Lattice, models[i].Name)))
-	}
-	if subject.Op == wadmapi.OpList {
-		return summaries
-	}
-	return wadmapi.ListReply{Result: wadmapi.ResultSuccess, Message: "Successfully fetched list of applications", Models: summaries}
+	return a
 }
 
 func (s *Service) told(lattice, app string) told {
@@ -315,7 +311,7 @@ func (s *Service) stamp() Stamp {
 	if err != nil {
 		version = ulid.Make() // the source of randomness failed; ulid has one of its own
 	}
-	return Stamp{ID: uuid.NewString(), ULID: version.String(), At: now.Format(time.RFC3339Nano)}
+	return Stamp{ID: uuid.NewString(), ULID: version.String(), At: now.Format(time.RFC3339Nano), Time: now.Truncate(time.Millisecond)}
 }
 
 // answer replies with an object. A request without a reply subject was carried out all the same.

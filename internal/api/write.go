@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/wadm-go/wadm/internal/engine"
 	"github.com/wadm-go/wadm/internal/store"
 	"github.com/wadm-go/wadm/wadmapi"
 )
@@ -28,7 +29,7 @@ type writer struct {
 
 // change decides and writes until nobody else got in between, and returns the decision that was carried out.
 func (w writer) change(ctx context.Context, lattice string, r Request) (Decision, error) {
-	var mine store.Revision // of the wish that this request has written, 0: none yet
+	var mine written
 	for try := range maxTries {
 		d, done, err := w.attempt(ctx, lattice, r, try, &mine)
 		if err != nil {
@@ -54,37 +55,32 @@ func (w writer) change(ctx context.Context, lattice string, r Request) (Decision
 }
 
 // attempt is one round: read, decide, write the wish, write the record. done is false when somebody else wrote meanwhile.
-func (w writer) attempt(ctx context.Context, lattice string, r Request, try int, mine *store.Revision) (d Decision, done bool, err error) {
+func (w writer) attempt(ctx context.Context, lattice string, r Request, try int, mine *written) (d Decision, done bool, err error) {
 	// The wish is known before the record is read: whoever changed both in between has changed the wish first.
-	var wished store.Revision
-	if r.Op != wadmapi.OpPut { // a put wishes nothing
-		known := false
-		if try == 0 {
-			wished, known = w.known.wish(lattice, r.App)
-		}
-		if !known {
-			if wished, err = w.wishRevision(ctx, lattice, r.App); err != nil {
-				return d, false, err
-			}
-		}
+	last, err := w.lastWish(ctx, lattice, r, try)
+	if err != nil {
+		return d, false, err
 	}
 	f, err := w.find(ctx, lattice, r)
 	if err != nil {
 		return d, false, err
 	}
+	if f.Last = last.Last; last.revision != 0 && last.revision == mine.revision {
+		f.Last = mine.instead // what this request wished itself is not what was asked before it
+	}
 	d = Decide(f, r)
 	if d.Wish != nil {
 		// Each wish that is written has an id of its own: an owner that acted on an earlier one must see this one too.
 		d.Wish.ID = r.Stamp.ID + suffix(try)
-		rev, err := w.wishes.PutWish(ctx, lattice, *d.Wish, wished)
+		rev, err := w.wishes.PutWish(ctx, lattice, *d.Wish, last.revision)
 		if errors.Is(err, store.ErrConflict) {
 			return d, false, nil
 		}
 		if err != nil {
 			return d, false, fmt.Errorf("writing the wish of application %q: %w", r.App, err)
 		}
-		*mine = rev
-		w.known.wished(lattice, r.App, rev)
+		*mine = written{rev, f.Last}
+		w.known.wished(lattice, r.App, wished{rev, lastOf(d.Wish)})
 	}
 	switch {
 	case d.Remove:
@@ -109,15 +105,40 @@ func suffix(try int) string {
 	return "-" + strconv.Itoa(try)
 }
 
-func (w writer) wishRevision(ctx context.Context, lattice, app string) (store.Revision, error) {
-	_, rev, err := w.wishes.Wish(ctx, lattice, app)
+// wished is what is known of the wish that a store holds; revision 0: there is none.
+type wished struct {
+	revision store.Revision
+	Last
+}
+
+// written is the wish that a request has written, revision 0: none yet, and what was asked before it.
+type written struct {
+	revision store.Revision
+	instead  Last
+}
+
+func lastOf(w *engine.Wish) Last { return Last{w.Operation, w.Release} }
+
+// lastWish is what was asked last of the application. A put wishes nothing and needs none. At the first try what this process has wished itself will do.
+func (w writer) lastWish(ctx context.Context, lattice string, r Request, try int) (wished, error) {
+	if r.Op == wadmapi.OpPut {
+		return wished{}, nil
+	}
+	if try == 0 {
+		if last, known := w.known.wish(lattice, r.App); known {
+			return last, nil
+		}
+	}
+	last, rev, err := w.wishes.Wish(ctx, lattice, r.App)
 	switch {
-	case err == nil, errors.Is(err, store.ErrUnreadable): // one that cannot be read is replaced
-		return rev, nil
-	case errors.Is(err, store.ErrNotFound), wadmapi.ValidName(app) != nil: // the latter as in record
-		return 0, nil
+	case err == nil:
+		return wished{rev, lastOf(&last)}, nil
+	case errors.Is(err, store.ErrUnreadable): // one that cannot be read is replaced
+		return wished{revision: rev}, nil
+	case errors.Is(err, store.ErrNotFound), wadmapi.ValidName(r.App) != nil: // the latter as in record
+		return wished{}, nil
 	default:
-		return 0, fmt.Errorf("reading the wish of application %q: %w", app, err)
+		return wished{}, fmt.Errorf("reading the wish of application %q: %w", r.App, err)
 	}
 }
 
@@ -188,17 +209,17 @@ func (w writer) lookAround(ctx context.Context, lattice string) func() ([]store.
 // takeBack replaces a wish that this request wrote, and whose record it could not write, by one that says what the record says: else the
 // owner would go on doing what the client was told has failed. It gives up silently when another request has wished since, for that
 // one's record follows; and when the store fails again, for then nothing can be known.
-func (w writer) takeBack(ctx context.Context, lattice string, r Request, mine store.Revision) {
+func (w writer) takeBack(ctx context.Context, lattice string, r Request, mine written) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeBackWithin) // the request's own time may be up: that is why we are here
 	defer cancel()
-	for try := 0; mine != 0 && try < maxTries; try++ {
+	for try := 0; mine.revision != 0 && try < maxTries; try++ {
 		f, err := w.find(ctx, lattice, Request{App: r.App})
 		if err != nil || unreadable(f.Model) {
 			return
 		}
-		back := settled(f, r.App, r.Stamp)
+		back := settled(f, r.App, r.Stamp, mine.instead)
 		back.ID = r.Stamp.ID + "-back" + suffix(try)
-		if mine, err = w.wishes.PutWish(ctx, lattice, back, mine); err != nil || f.Model == nil {
+		if mine.revision, err = w.wishes.PutWish(ctx, lattice, back, mine.revision); err != nil || f.Model == nil {
 			return
 		}
 		// The record is written again, unchanged, so that a request which decided before this wish and has not written yet starts over.

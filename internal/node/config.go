@@ -9,11 +9,13 @@ import (
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 
+	"github.com/wadm-go/wadm/internal/api"
 	"github.com/wadm-go/wadm/internal/engine"
 	"github.com/wadm-go/wadm/internal/kvstore"
 	"github.com/wadm-go/wadm/internal/ledger"
 	"github.com/wadm-go/wadm/internal/store"
 	"github.com/wadm-go/wadm/lattice"
+	"github.com/wadm-go/wadm/wadmapi"
 )
 
 // Stores are where the records live. All four may be one value. Close, if there is one, is called when nothing uses them any more.
@@ -51,6 +53,8 @@ type Config struct {
 	Domain        string                      // of JetStream [the server's own]
 	StreamOptions kvstore.StreamOptions       // of missing streams
 	NoBareEvents  bool                        // flat events on wadm.evt.{lattice} alone, not also on bare wadm.evt
+	Generation    wadmapi.Generation          // what clients of the API expect to hear [0.21]
+	Undeploy      api.UndeployDefault         // what becomes of what runs where an undeploy does not say it [by generation]
 	Streams       bool                        // make wadm_status and wadm_events where they are missing
 	Relist        time.Duration               // how often the stores are asked for new lattices [10 s]
 	Drain         time.Duration               // how long a clean stop waits for what is under way [5 s]

@@ -97,6 +97,7 @@ func (p *process) start(ctx context.Context) error {
 	p.api = api.New(p.nc, api.Options{
 		Models: p.stores.Models, Wishes: p.stores.Wishes, Status: p.statuses, Log: p.log,
 		Handlers: map[wadmapi.Category]api.Handler{wadmapi.CategoryHost: p.answerHosts}, Flat: p.flat.publish,
+		Generation: p.cfg.Generation, Undeploy: p.cfg.Undeploy,
 	})
 	if err := p.api.Start(); err != nil {
 		return fmt.Errorf("starting the API: %w", err)

@@ -46,12 +46,6 @@ func renderVersions(m *store.Model, app string) wadmapi.VersionsReply {
 	return reply
 }
 
-// told is what a StatusSource says of an application; known is false when it never heard of it.
-type told struct {
-	status wadmapi.Status
-	known  bool
-}
-
 // statusOf is the status of an application as list and status both show it. "waiting" is said only of what is deployed and was not
 // looked at yet, so the two agree and what never ran reads "undeployed".
 func statusOf(m *store.Model, t told) wadmapi.Status {
@@ -87,7 +81,7 @@ func renderSummary(m *store.Model, t told) wadmapi.ModelSummary {
 	s := statusOf(m, t)
 	out := wadmapi.ModelSummary{Name: m.Name}
 	if len(m.Versions) == 0 {
-		s = wadmapi.NewStatus(wadmapi.StatusFailed, "The stored record of this application cannot be read")
+		s = wadmapi.NewStatus(wadmapi.StatusFailed, cannotBeRead)
 	} else {
 		out.Version = current(m).Version
 		out.Description = description(current(m))
