@@ -39,7 +39,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("EXAMPLES", examples)
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
 			e.Setenv("NATS", natstest.Start(tb).ClientURL())
-			if strings.Contains(tb.Name(), "refused") {
+			if strings.Contains(tb.Name(), "refused") || strings.Contains(tb.Name(), "events") {
 				e.Setenv("NATS_PLAIN", natstest.Start(tb, func(o *server.Options) { o.JetStream = false }).ClientURL())
 				url := natstest.Start(tb, poor).ClientURL()
 				e.Setenv("NATS_POOR", url)
@@ -112,17 +112,20 @@ func term(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(background[0].Process.Signal(syscall.SIGTERM))
 }
 
-// waitfile FILE: until the file is there.
+// waitfile FILE [REGEXP]: until the file is there, and matches.
 func waitFile(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: waitfile FILE")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: waitfile FILE [REGEXP]")
 	}
+	re, err := regexp.Compile("(?ms)" + strings.Join(args[1:], ""))
+	ts.Check(err)
 	for end := time.Now().Add(pollFor); ; time.Sleep(pollEvery) {
-		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && re.Match(text) {
 			return
 		}
 		if time.Now().After(end) {
-			ts.Fatalf("%s never came", args[0])
+			ts.Fatalf("%s never came, or never matched %q: %s", args[0], re, text)
 		}
 	}
 }

@@ -125,19 +125,20 @@ func literal(text string, looks func(string) bool) (string, error) {
 }
 
 // Dial opens a connection that a command uses and throws away: it tries once and does not reconnect. What the server does not permit later on
-// is handed to refused. Errors stand for "unreachable", unless the server refuses the login.
-func (l *Login) Dial(timeout time.Duration, refused func(subject string)) (*nats.Conn, error) {
+// is handed to refused; more changes the connection's options. Errors stand for "unreachable", unless the server refuses the login.
+func (l *Login) Dial(timeout time.Duration, refused func(subject string), more ...nats.Option) (*nats.Conn, error) {
 	opts, err := l.Options()
 	if err != nil {
 		return nil, err
 	}
 	dialer := &rememberingDialer{Dialer: net.Dialer{Timeout: timeout}}
-	nc, err := nats.Connect(l.URL(), append(opts, nats.Name("wadm cli"), nats.Timeout(timeout), nats.NoReconnect(), nats.SetCustomDialer(dialer),
+	opts = append(opts, nats.Name("wadm cli"), nats.Timeout(timeout), nats.NoReconnect(), nats.SetCustomDialer(dialer),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if subject := refusedSubject(err); subject != "" {
 				refused(subject)
 			}
-		}))...)
+		}))
+	nc, err := nats.Connect(l.URL(), append(opts, more...)...)
 	if IsRefusedLogin(err) {
 		return nil, fmt.Errorf("connecting to NATS at %s: %w", l.Place(), err)
 	}

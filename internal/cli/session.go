@@ -131,14 +131,14 @@ type session struct {
 }
 
 // open connects. The caller closes the session. refused hears of subjects that the server does not permit.
-func (s *Settings) open(cmd *cobra.Command, refused func(subject string)) (*session, error) {
+func (s *Settings) open(cmd *cobra.Command, refused func(subject string), more ...nats.Option) (*session, error) {
 	if err := s.Resolve(cmd.Flags()); err != nil {
 		return nil, err
 	}
 	if s.note != "" {
 		fmt.Fprintln(cmd.ErrOrStderr(), s.note)
 	}
-	nc, err := s.Dial(min(s.Timeout, 5*time.Second), refused)
+	nc, err := s.Dial(min(s.Timeout, 5*time.Second), refused, more...)
 	if err != nil {
 		return nil, s.nextStep(err)
 	}
