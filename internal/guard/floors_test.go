@@ -23,6 +23,7 @@ var (
 	translate = []string{"internal/tongue"}
 
 	contract = []string{"internal/store"}
+	together = []string{"internal/cluster"} // what processes know of each other
 	stores   = []string{"internal/kvstore", "internal/redisstore", "internal/memstore"}
 	tongue   = []string{"internal/tongue"}
 	feed     = []string{"internal/feed"}
@@ -37,7 +38,7 @@ var (
 	testOnly = []string{"internal/storetest", "internal/natstest", "internal/guard", "internal/whole"}
 	measure  = []string{"internal/bench"} // above everything: it takes the real parts, and plays the hosts and the server around them
 
-	everyone = slices.Concat(words, core, translate, contract, tongue, shells, samples, running, command, simulate, testOnly, measure)
+	everyone = slices.Concat(words, core, translate, contract, together, tongue, shells, samples, running, command, simulate, testOnly, measure)
 )
 
 // edge forbids an import. A target is a directory of ours, a module path or a std package. What lies below one of
@@ -85,6 +86,10 @@ var forbidden = []edge{
 		why: "the contract names no technology, or it would be the first store's habits"},
 	{from: contract, to: natsModules, deep: true,
 		why: "the contract names no technology, or it would be the first store's habits"},
+	{from: together, to: slices.Concat(manifest, hostWord, core, translate, contract, shells, running, command, simulate, testOnly, natsModules, []string{"net", "net/http"}), deep: true,
+		why: "who lives and who should own what is known from beats alone; leases and connections are the process's"},
+	{from: everyone, to: together, except: slices.Concat(together, running),
+		why: "which process does what is nobody's concern but the process's"},
 	{from: tongue, to: slices.Concat(planning, telling, machine, contract, shells, running, command, simulate, testOnly), deep: true,
 		why: "a translator knows what is seen and what is asked, not why"},
 	{from: tongue, to: slices.Concat(natsModules, []string{"net", "net/http"}), deep: true,

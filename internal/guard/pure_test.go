@@ -263,7 +263,7 @@ func TestCoreIsPure(t *testing.T) {
 		name   string
 		strict bool
 		dirs   []string
-	}{{"core", true, core}, {"words and their translator", false, slices.Concat(words, translate)}} {
+	}{{"core", true, core}, {"what processes know of each other", true, together}, {"words and their translator", false, slices.Concat(words, translate)}} {
 		t.Run(set.name, func(t *testing.T) {
 			patterns := existing(t, dir, set.dirs)
 			if len(patterns) == 0 {

@@ -2,7 +2,9 @@ package node
 
 import (
 	"context"
+	"encoding/hex"
 	"log/slog"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/wadm-go/wadm/internal/api"
+	"github.com/wadm-go/wadm/internal/cluster"
 	"github.com/wadm-go/wadm/internal/engine"
 	"github.com/wadm-go/wadm/internal/kvstore"
 	"github.com/wadm-go/wadm/internal/ledger"
@@ -42,7 +45,11 @@ type Config struct {
 	// Open makes the stores on the connection.
 	Open func(ctx context.Context, nc *nats.Conn) (Stores, error)
 
-	ID            string                      // of this process and no other, also not of its next start [random]
+	ID            string                      // of this process and no other, also not of its next start [its name and something random]
+	Name          string                      // of this process, for people; no two live ones of a cluster share one [the host's and something random]
+	Version       string                      // of the program, told to the other processes
+	Cluster       string                      // names the records: processes with others are no cluster with this one. No secrets
+	Members       cluster.Rules               // how the processes share the lattices
 	Lattices      []string                    // owned even while nothing is stored for them [default]
 	Dialect       lattice.Dialect             // of all lattices; Auto finds out
 	Reach         func(lattice string) Reach  // of its hosts [a connection of its own, made as that of the process]
@@ -63,8 +70,11 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
+	if c.Name == "" {
+		c.Name = defaultName()
+	}
 	if c.ID == "" {
-		c.ID = uuid.NewString()
+		c.ID = c.Name + "/" + random()
 	}
 	c.Lease.ID = c.ID
 	if len(c.Lattices) == 0 {
@@ -83,6 +93,21 @@ func (c Config) withDefaults() Config {
 		c.Machine = func(ec engine.Config) Machine { return engine.New(ec) }
 	}
 	return c
+}
+
+// defaultName is the host's name and something random: several processes may run there, and one that is started again is another one.
+func defaultName() string {
+	name, err := os.Hostname()
+	if err != nil || wadmapi.ValidProcessName(name) != nil {
+		name = "wadm"
+	}
+	return name[:min(len(name), 200)] + "-" + random()[:6]
+}
+
+// random is a text that nobody has used before.
+func random() string {
+	id := uuid.New()
+	return hex.EncodeToString(id[:8])
 }
 
 // clock is the monotonic time of the process. Each reading is later than all before it, whoever took them: an answer counts only if it was

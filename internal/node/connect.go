@@ -72,6 +72,7 @@ func (p *process) disconnected(err error) {
 func (p *process) reconnected(nc *nats.Conn) {
 	p.log.Info("connected to NATS again", "server", nc.ConnectedUrlRedacted())
 	p.flat.permit()
+	p.peers.reconnected()
 	for _, o := range p.owners() {
 		o.retell()
 	}
@@ -101,6 +102,9 @@ func (p *process) trouble(log *slog.Logger, sub *nats.Subscription, err error) {
 	p.troubles.said[text] = true
 	p.troubles.mu.Unlock()
 	if told {
+		return
+	}
+	if errors.Is(err, nats.ErrPermissionViolation) && p.peers.refused(text) {
 		return
 	}
 	if errors.Is(err, nats.ErrPermissionViolation) {

@@ -192,6 +192,12 @@ func (o *owner) maySend(c *ledger.Command) bool {
 	return true
 }
 
+// idle says that no command waits for its answer and no record is being written.
+func (o *owner) idle() bool {
+	commands, _ := o.control.Busy()
+	return commands == 0 && o.saver.idle()
+}
+
 // lost says that a save met a record of somebody else's. What we believe of our own records is void then.
 func lost(ins []engine.Input) bool {
 	for _, in := range ins {

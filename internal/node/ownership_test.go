@@ -64,7 +64,7 @@ func restless(m *fakeMachine, now time.Duration, ins []engine.Input) engine.Outp
 func (w *world) startCut(f *factory, id string) (*run, *cutStore) {
 	cut := &cutStore{Stores: Stores{Models: w.store, Wishes: w.store, Runs: w.store, Leases: w.store}}
 	return w.start(func(c *Config) {
-		c.ID, c.Dialect = id, lattice.V1
+		c.ID, c.Name, c.Dialect = id, "host-"+id, lattice.V1 // of host-a and host-b, host-a is the rightful owner of the lattice default
 		if f != nil {
 			c.Machine = f.machine
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ type process struct {
 	nc       *nats.Conn
 	stores   Stores
 	statuses *statuses
+	peers    *peers
 	api      *api.Service
 	flat     *flatPress
 	troubles troubles
@@ -48,8 +50,8 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	p.serve(ctx)
-	return p.close()
+	err = p.serve(ctx)
+	return errors.Join(err, p.close())
 }
 
 // open connects, opens the stores and answers the API.
@@ -59,6 +61,7 @@ func open(ctx context.Context, cfg Config) (*process, error) {
 	p.ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
 	p.statuses = newStatuses(p.clock)
 	p.flat = newFlatPress(!cfg.NoBareEvents, p.log)
+	p.peers = newPeers(p)
 	if err := p.connect(); err != nil {
 		return nil, err
 	}
@@ -76,6 +79,9 @@ func (p *process) start(ctx context.Context) error {
 	var err error
 	if p.stores, err = p.cfg.Open(ctx, p.nc); err != nil {
 		return fmt.Errorf("opening the store: %w", err)
+	}
+	if err := p.peers.join(ctx); err != nil {
+		return err
 	}
 	if p.cfg.Streams {
 		p.ensureStreams(ctx)
@@ -108,14 +114,16 @@ func (p *process) start(ctx context.Context) error {
 	return nil
 }
 
-// serve looks for new lattices until ctx ends.
-func (p *process) serve(ctx context.Context) {
+// serve looks for new lattices until ctx ends, or until it turns out that a process of our name was there before us.
+func (p *process) serve(ctx context.Context) error {
 	again := time.NewTicker(p.cfg.Relist)
 	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
+		case err := <-p.peers.taken:
+			return err
 		case <-again.C:
 			p.relist(ctx)
 			if p.cfg.Streams {
@@ -140,8 +148,10 @@ func (p *process) close() error {
 
 // end gives up the leases, then the stores, then the connection.
 func (p *process) end() {
+	p.peers.leave()
 	p.stop()
 	p.running.Wait() // bounded: each tenure bounds its own end
+	p.peers.gone()
 	p.statuses.close()
 	if p.stores.Close != nil {
 		p.stores.Close()
@@ -197,6 +207,20 @@ func (p *process) tenure(name string) {
 	t := newTenure(p, name)
 	p.tenures[name] = t
 	p.running.Go(func() { t.run(p.ctx) })
+}
+
+// lookAgain has the tenures of these lattices, or of all where none is named, ask anew who should own them. read: the lease may be free now.
+func (p *process) lookAgain(read bool, names ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(names) == 0 {
+		names = slices.Collect(maps.Keys(p.tenures))
+	}
+	for _, name := range names {
+		if t := p.tenures[name]; t != nil {
+			t.lookAgain(read)
+		}
+	}
 }
 
 // owners are the owners that run in this process, by lattice.

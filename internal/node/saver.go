@@ -43,6 +43,13 @@ func (s *saver) put(save engine.Save) {
 	}
 }
 
+// idle says that nothing is being written.
+func (s *saver) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.chains) == 0
+}
+
 // wait returns when everything that was put is written or has failed.
 func (s *saver) wait() { s.tasks.Wait() }
 

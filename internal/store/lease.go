@@ -23,6 +23,11 @@ type LeaseRules struct {
 	Margin time.Duration
 }
 
+// WithDefaults is what the rules mean.
+func (r LeaseRules) WithDefaults() LeaseRules {
+	return LeaseRules{ID: r.ID, TTL: r.ttl(), Renew: r.renew(), Margin: r.margin()}
+}
+
 func (r LeaseRules) ttl() time.Duration    { return min(orDefault(r.TTL, LeaseTTL), LeaseMaxTTL) }
 func (r LeaseRules) renew() time.Duration  { return orDefault(r.Renew, LeaseRenew) }
 func (r LeaseRules) margin() time.Duration { return orDefault(r.Margin, LeaseMargin) }
@@ -106,11 +111,16 @@ type LeaseWritten struct {
 
 // LeaseInput is one call of the machine. At most one of Read and Written is set; neither means that only time has passed.
 type LeaseInput struct {
-	Now     Instant
-	Rules   LeaseRules
-	Want    bool // false: this process shall not own the lattice, and gives it up if it does
-	Read    *LeaseRead
-	Written *LeaseWritten
+	Now   Instant
+	Rules LeaseRules
+	Want  bool // false: this process shall not own the lattice, and gives it up if it does
+	// Patience is how much longer than it must this process waits before it takes the lease, for another one had better have it. It makes nothing
+	// safer: it only decides who is first. A lease that bears our own name and was not given up is not waited for.
+	Patience time.Duration
+	Look     bool          // the lease may just have changed: read it now
+	Poll     time.Duration // how often to look at somebody else's lease; 0 = once in a renewal
+	Read     *LeaseRead
+	Written  *LeaseWritten
 }
 
 // LeaseDecision is what to do now. At most one of Read and Put is asked for; its answer is the next input. Give each at most the renewal
@@ -253,27 +263,35 @@ func (v LeaseView) next(in LeaseInput) (LeaseView, LeaseDecision) {
 	case v.held:
 		return v.send(v.seen, v.rev, in.Now)
 	}
-	free := v.freeAt()
+	if in.Look {
+		return v.look(now)
+	}
+	free := v.freeAt(in.Patience)
 	if now >= free {
 		mine := Lease{Owner: v.rules.ID, Epoch: v.epoch + 1, TTL: v.rules.ttl(), Since: in.Now.Wall.UTC().Format(time.RFC3339)}
 		return v.send(mine, v.rev, in.Now)
 	}
-	if poll := v.read + v.rules.renew(); now < poll {
+	if poll := v.read + orDefault(in.Poll, v.rules.renew()); now < poll {
 		return v, LeaseDecision{Wake: min(poll, free)}
 	}
 	return v.look(now)
 }
 
 // freeAt is when the lease may be taken, by what is known now.
-func (v LeaseView) freeAt() time.Duration {
+func (v LeaseView) freeAt(patience time.Duration) time.Duration {
 	switch {
 	case v.none && !v.met:
-		return v.since
-	case !v.none && (v.seen.Freed || v.seen.Owner == v.rules.ID):
+		return v.since + patience
+	case !v.none && v.seen.Freed:
+		return v.since + patience
+	case !v.none && v.seen.Owner == v.rules.ID:
 		return v.since
 	}
-	return v.since + max(v.rules.ttl(), min(v.seen.TTL, LeaseMaxTTL))
+	return v.since + max(v.rules.ttl(), min(v.seen.TTL, LeaseMaxTTL)) + patience
 }
+
+// Seen is the lease as it was last read or written; false while nothing is known of it, and while there is none.
+func (v LeaseView) Seen() (Lease, bool) { return v.seen, v.known && !v.none }
 
 func (v LeaseView) send(l Lease, expect Revision, now Instant) (LeaseView, LeaseDecision) {
 	v.busy, v.put, v.expect, v.sent = putting, l, expect, now

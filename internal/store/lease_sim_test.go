@@ -23,6 +23,7 @@ type leaseFaults struct {
 	drift    float64 // clocks run this much too fast or too slow
 	wallJump bool    // wall clocks are set, by up to 10 s either way
 	wipe     bool    // the store is emptied once
+	moody    bool    // patience and hints are whatever they are
 }
 
 type leaseSim struct {
@@ -186,6 +187,9 @@ func (p *leaseProc) tick(n int) func() {
 
 func (p *leaseProc) step(in LeaseInput) {
 	in.Now, in.Rules, in.Want = p.clock(), LeaseRules{ID: p.id}, p.want
+	if f := p.sim; f.faults.moody {
+		in.Patience, in.Poll, in.Look = f.upTo(5*time.Second), f.upTo(2*time.Second), f.chance(0.2)
+	}
 	var d LeaseDecision
 	p.view, d = StepLease(p.view, in)
 	if d.Put != nil || d.Read {

@@ -19,6 +19,7 @@ func drawFaults(t *rapid.T) leaseFaults {
 		suspend:  rapid.Bool().Draw(t, "suspend"),
 		drift:    rapid.SampledFrom([]float64{0, 0.01, 0.05}).Draw(t, "drift"),
 		wallJump: rapid.Bool().Draw(t, "wall clocks are set"),
+		moody:    rapid.Bool().Draw(t, "what the processes know of each other changes and is wrong"),
 	}
 	if f.suspend {
 		f.wallJump = false // a suspended machine whose wall clock is set back as well has no honest clock left
@@ -196,6 +197,64 @@ func TestAChallengerWaitsForTheTTLByItsOwnClock(t *testing.T) {
 	s.want("a freed lease is taken at once", s.step(5050, found(other, 7)), "put epoch 8 on 7")
 }
 
+func TestAChallengerThatIsNotTheRightfulOwnerWaitsLonger(t *testing.T) {
+	patient := func(in LeaseInput) LeaseInput { in.Patience = 4 * time.Second; return in }
+	other := Lease{Owner: "other", Epoch: 7, TTL: 3 * time.Second}
+	t.Run("for a lease that never was", func(t *testing.T) {
+		s := &script{t: t}
+		s.step(0, patient(passed))
+		s.want("not yet", s.step(10, patient(nothing)), "wait until 1010")
+		s.want("for it has become the rightful one", s.step(500, nothing), "put epoch 1 on 0")
+	})
+	t.Run("for a freed one", func(t *testing.T) {
+		freed := other
+		freed.Freed = true
+		s := &script{t: t}
+		s.step(0, patient(passed))
+		s.want("not yet", s.step(10, patient(found(freed, 4))), "wait until 1010")
+		s.want("looks", s.step(1010, patient(passed)), "read")
+		s.want("not yet", s.step(3900, patient(found(freed, 4))), "wait until 4010")
+		s.want("nobody has taken it", s.step(4010, patient(passed)), "put epoch 8 on 4")
+	})
+	t.Run("for one that runs out", func(t *testing.T) {
+		s := &script{t: t}
+		s.step(0, patient(passed))
+		s.step(10, patient(found(other, 4)))
+		s.step(1010, patient(passed))
+		s.step(3000, patient(found(other, 4)))
+		s.want("not yet", s.step(3010, patient(passed)), "wait until 4000")
+		s.want("now", s.step(7010, patient(passed)), "put epoch 8 on 4")
+	})
+	t.Run("but not for its own", func(t *testing.T) {
+		s := &script{t: t}
+		s.step(0, patient(passed))
+		s.want("at once", s.step(10, patient(found(Lease{Owner: "me", Epoch: 3}, 4))), "put epoch 4 on 4")
+	})
+	t.Run("and for one that it has given up itself", func(t *testing.T) {
+		s := &script{t: t}
+		s.step(0, passed)
+		s.step(0, nothing)
+		s.step(0, wrote(1))
+		s.want("given up", s.step(100, LeaseInput{}), "free epoch 1 on 1")
+		s.step(110, LeaseInput{Written: &LeaseWritten{Revision: 2}})
+		s.want("it waits", s.step(120, patient(passed)), "wait until 1000")
+	})
+}
+
+func TestAHintThatTheLeaseHasChangedIsLookedUp(t *testing.T) {
+	other := Lease{Owner: "other", Epoch: 7, TTL: 3 * time.Second}
+	s := &script{t: t}
+	s.step(0, passed)
+	s.want("the next look is in a while", s.step(10, found(other, 4)), "wait until 1010")
+	s.want("or sooner, where it matters", s.step(20, LeaseInput{Want: true, Poll: 500 * time.Millisecond}), "wait until 510")
+	s.want("a hint", s.step(30, LeaseInput{Want: true, Look: true}), "read")
+	s.want("while it is under way another hint is none", s.step(40, LeaseInput{Want: true, Look: true}), "wait until 1040")
+	other.Freed = true
+	s.want("free", s.step(50, found(other, 5)), "put epoch 8 on 5")
+	s.step(60, wrote(6))
+	s.want("an owner needs no hint", s.step(70, LeaseInput{Want: true, Look: true}), "wait until 1050, owner of epoch 8 until 2550")
+}
+
 func TestALongerTTLOfTheOwnerIsRespectedWithinReason(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -209,7 +268,7 @@ func TestALongerTTLOfTheOwnerIsRespectedWithinReason(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v := LeaseView{}.saw(Lease{Owner: "other", Epoch: 1, TTL: c.ttl}, 1, Instant{})
-			if got := v.freeAt(); got != c.want {
+			if got := v.freeAt(0); got != c.want {
 				t.Fatalf("free at %s, want %s", got, c.want)
 			}
 		})
