@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -25,6 +26,7 @@ import (
 // serverFlags are the flags of the server. Their names, and those of the environment, are those of 0.21.1 where it has them.
 type serverFlags struct {
 	cli.Login
+	clusterFlags
 	domain     string
 	bucket     string
 	structured bool
@@ -41,7 +43,7 @@ type serverFlags struct {
 	multitenant, tracing                      bool
 }
 
-var serverEnv = append([]cli.EnvVar{
+var serverEnv = slices.Concat([]cli.EnvVar{
 	{Flag: "host-id", Names: []string{"WADM_HOST_ID"}},
 	{Flag: "structured-logging", Names: []string{"WADM_STRUCTURED_LOGGING"}},
 	{Flag: "tracing", Names: []string{"WADM_TRACING_ENABLED"}},
@@ -61,10 +63,11 @@ var serverEnv = append([]cli.EnvVar{
 	{Flag: "bare-events", Names: []string{"WADM_BARE_EVENTS"}},
 	{Flag: "api-generation", Names: []string{"WADM_API_GENERATION"}},
 	{Flag: "undeploy-default", Names: []string{"WADM_UNDEPLOY_DEFAULT"}},
-}, cli.LoginEnv...)
+}, clusterEnv, cli.LoginEnv)
 
 func (f *serverFlags) add(fs *pflag.FlagSet) {
 	f.Login.Flags(fs)
+	f.clusterFlags.add(fs)
 	fs.StringVarP(&f.domain, "jetstream-domain", "d", "", "JetStream domain")
 	fs.StringVar(&f.bucket, "manifest-bucket-name", "wadm_manifests", "bucket that holds the manifests")
 	fs.BoolVarP(&f.structured, "structured-logging", "l", false, "log as JSON")
@@ -151,7 +154,18 @@ func (f *serverFlags) config(log *slog.Logger) (node.Config, error) {
 	default:
 		return node.Config{}, cli.Usagef("--store %s is not known: nats or memory", f.store)
 	}
+	if err := f.apply(&cfg, f.records(), log); err != nil {
+		return node.Config{}, err
+	}
 	return cfg, nil
+}
+
+// records names the records that this process works with, without secrets: processes with others are no cluster with it.
+func (f *serverFlags) records() string {
+	if f.store == "memory" {
+		return memoryRecords()
+	}
+	return fmt.Sprintf("%s:%s/%s", f.store, f.domain, f.bucket)
 }
 
 // clients sets what clients of the API are told.
@@ -244,5 +258,5 @@ func (f *serverFlags) serve(ctx context.Context, stderr io.Writer) error {
 	case cli.IsRefusedLogin(err):
 		return cli.WithNext(fmt.Errorf("wadm cannot start: %w", err), "%s", cli.LoginAdvice)
 	}
-	return fmt.Errorf("wadm cannot start: %w", err)
+	return explainName(fmt.Errorf("wadm cannot start: %w", err))
 }

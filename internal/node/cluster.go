@@ -195,7 +195,10 @@ func (g *peers) heard(m *nats.Msg) {
 		return
 	}
 	g.mu.Lock()
-	change := g.members.Hear(b, g.p.clock.now())
+	var change cluster.Change
+	if !g.alone { // else it would hand over to others who know nothing of it
+		change = g.members.Hear(b, g.p.clock.now())
+	}
 	g.mu.Unlock()
 	g.changed(change)
 }

@@ -137,7 +137,7 @@ func (s *stack) bringUp(ctx context.Context) error {
 		s.nodeDone <- node.Run(nodeCtx, node.Config{
 			URL: s.nats.ClientURL(), Options: []nats.Option{nats.InProcessServer(s.nats.Server)},
 			Open: openStore, Lattices: []string{s.o.Hosts.Lattice}, Dialect: lattice.Dialect(s.o.Hosts.Dialect),
-			Settings: settings(), Log: log, Streams: true, Ready: func(*nats.Conn) { close(ready) },
+			Settings: settings(), Log: log, Version: s.o.Version, Streams: true, Ready: func(*nats.Conn) { close(ready) },
 		})
 	}()
 	select {
