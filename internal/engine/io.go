@@ -205,10 +205,12 @@ type AppliedLink struct {
 	Values string       `json:"values,omitempty"`
 }
 
-// AppliedList is the list of config names that a component was last started or rebuilt with.
+// AppliedList is the list of config names that a component was last started or rebuilt with, on every host but those that were gone when it
+// came in force: such a host may return with the list before.
 type AppliedList struct {
 	ID    string   `json:"id"`
 	Names []string `json:"names"`
+	But   []string `json:"but,omitempty"` // sorted
 }
 
 // Intent is starts of one component that were saved before they were sent: hosts acknowledge before they work, so an owner that follows cannot see

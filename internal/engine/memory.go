@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/wadm-go/wadm/internal/ledger"
+	"github.com/wadm-go/wadm/internal/plan"
 	"github.com/wadm-go/wadm/lattice"
 )
 
@@ -54,11 +55,28 @@ func (m memory) List(id string, host lattice.HostID) ([]string, bool) {
 		return nil, false
 	}
 	for _, l := range m.run.Lists {
-		if l.ID == id {
+		if _, but := slices.BinarySearch(l.But, string(host)); l.ID == id && !but {
 			return l.Names, true
 		}
 	}
 	return nil, false
+}
+
+// unlisted are the hosts of the record that are gone and may hold the component with another list than the one that is now in force.
+func (e *Engine) unlisted(a *app, r *plan.Resource) []string {
+	hosts := a.run.Hosts
+	for i := range a.run.Lists {
+		if l := &a.run.Lists[i]; l.ID == r.ID && slices.Equal(l.Names, r.Config) {
+			hosts = l.But // the others have it
+		}
+	}
+	var gone []string
+	for _, id := range hosts {
+		if e.state.Host(lattice.HostID(id)) == nil {
+			gone = append(gone, id)
+		}
+	}
+	return gone
 }
 
 // Applied is the hash of the values that a link carried when we put it.

@@ -293,10 +293,10 @@ func (e *Engine) settleLists(a *app) {
 	var lists []AppliedList
 	for i := range a.wanted.Resources {
 		if r := &a.wanted.Resources[i]; r.ID != "" && r.Scaler != plan.Unscaled {
-			lists = append(lists, AppliedList{ID: r.ID, Names: r.Config})
+			lists = append(lists, AppliedList{ID: r.ID, Names: r.Config, But: e.unlisted(a, r)})
 		}
 	}
-	if !slices.EqualFunc(lists, a.run.Lists, func(x, y AppliedList) bool { return x.ID == y.ID && slices.Equal(x.Names, y.Names) }) {
+	if !slices.EqualFunc(lists, a.run.Lists, AppliedList.equal) {
 		a.run.Lists = lists
 		a.runDirty = true
 	}

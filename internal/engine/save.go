@@ -50,7 +50,9 @@ func sameRun(a, b *Run) bool {
 
 func (l AppliedLink) equal(o AppliedLink) bool { return l.Values == o.Values && l.Link.Equal(o.Link) }
 
-func (l AppliedList) equal(o AppliedList) bool { return l.ID == o.ID && slices.Equal(l.Names, o.Names) }
+func (l AppliedList) equal(o AppliedList) bool {
+	return l.ID == o.ID && slices.Equal(l.Names, o.Names) && slices.Equal(l.But, o.But)
+}
 
 func (in Intent) equal(o Intent) bool {
 	return in.Component == o.Component && in.Target == o.Target && slices.Equal(in.At, o.At)
