@@ -32,7 +32,7 @@ func (e *Engine) belief(a *app) plan.Belief {
 	}
 	proven := e.absenceProven(a)
 	a.unrecorded = a.unrecorded && !proven // from now on the record knows
-	b.MayStart = a.fresh || proven
+	b.MayStart = a.fresh && e.oldHostsSpoke(a) || proven
 	if !b.MayStart {
 		if at := e.listened(); at > e.now {
 			b.StartAt = at // later than that only a host's word, or its death, frees it
@@ -59,6 +59,14 @@ func (e *Engine) absenceProven(a *app) bool {
 		}
 	}
 	return true
+}
+
+// oldHostsSpoke says that every live host of the run record has told what it runs: a revision that is new finds there what one before it started.
+func (e *Engine) oldHostsSpoke(a *app) bool {
+	return !slices.ContainsFunc(a.run.Hosts, func(name string) bool {
+		h := e.state.Host(lattice.HostID(name))
+		return h != nil && h.InventoryAsked == lattice.Never && h.Doubtful
+	})
 }
 
 // listened is when every live host has sent a heartbeat since we listen.
@@ -145,6 +153,7 @@ func (e *Engine) pass(a *app) bool {
 	res := plan.Compute(&in)
 	busy := a.starting()
 	e.accept(a, &res, scope)
+	e.retract(res.Retract)
 	if busy && !a.starting() {
 		a.mark().leftovers = true // they waited for it
 	}
@@ -152,6 +161,15 @@ func (e *Engine) pass(a *app) bool {
 	e.syncRun(a)
 	e.tell(a)
 	return true
+}
+
+// retract takes back starts that have not gone out: instances that showed themselves meanwhile make them needless. What they were part of is planned anew.
+func (e *Engine) retract(ids []ledger.CommandID) {
+	for _, id := range ids {
+		if out, ok := e.ledger.Answer(id, ledger.Dropped, "", e.now); ok {
+			e.settled([]ledger.Outcome{out})
+		}
+	}
 }
 
 // starting says that some component or link is not yet what it shall become, as far as the last passes found.

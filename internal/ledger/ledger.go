@@ -47,7 +47,7 @@ type Entry struct {
 	Acked    bool
 	Restored bool // of an earlier owner, who alone knew the annotations and the configs that it was sent with
 	ackedAt  time.Duration
-	crossed  bool // the host began anew while it was on its way there, or its acknowledgement on its way here
+	crossed  bool // the host began anew between the sending and the acknowledgement
 	Done     int  // instances seen to start or stop since, where the host tells them one by one
 }
 

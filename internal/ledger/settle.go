@@ -145,18 +145,23 @@ func (l *Ledger) HostGone(host lattice.HostID, now time.Duration) []Outcome {
 }
 
 // HostRestarted voids what was asked of a host before it began anew. What is not yet acknowledged may have met the host before or after it
-// began: its acknowledgement tells. One that was acknowledged just before may have met the new life, whose acknowledgement came here before
-// the news of it: nothing but its effect, or its deadline, tells.
+// began: its acknowledgement tells. What was sent or acknowledged just before the news may have met the new life, whose acknowledgement came
+// here first, or got lost: only its effect, or its deadline, tells.
 func (l *Ledger) HostRestarted(host lattice.HostID, now time.Duration) []Outcome {
 	return l.each(host, func(e *Entry) (evidence, string, bool) {
-		e.crossed = l.mayHaveCrossed(e, now)
-		return restarted, "the host began anew", e.SentAt != Never && !e.crossed
+		near := l.mayHaveCrossed(e, now)
+		e.crossed = !near && !e.Acked
+		return restarted, "the host began anew", e.SentAt != Never && e.Acked && !near
 	}, now)
 }
 
 // mayHaveCrossed says that the command may be at work in the life of the host that begins with the news of now.
 func (l *Ledger) mayHaveCrossed(e *Entry, now time.Duration) bool {
-	return e.SentAt != Never && (!e.Acked || now-e.ackedAt < l.settings.Crossing)
+	last := e.SentAt
+	if e.Acked {
+		last = e.ackedAt
+	}
+	return last != Never && now-last < l.settings.Crossing
 }
 
 // Observe settles what a host event settles.

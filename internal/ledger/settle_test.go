@@ -441,6 +441,15 @@ func TestRestartsThatCrossACommand(t *testing.T) {
 			t.Errorf("the second one, after the acknowledgement, says %d", got)
 		}
 	})
+	t.Run("sent a moment before the news and never acknowledged: the acknowledgement may have got lost", func(t *testing.T) {
+		l, e := sent(scale(0, 1))
+		if outs := l.HostRestarted(n1, 2*sec); outs != nil {
+			t.Fatalf("the restart alone settles it: %+v", outs)
+		}
+		if o, ok := l.Answer(e.ID, NoAnswer, "", 4*sec); ok {
+			t.Errorf("the lack of an answer settles it: %+v", o)
+		}
+	})
 	t.Run("acknowledged a moment before the news of the restart: perhaps by the new life, so only its effect or its deadline ends it", func(t *testing.T) {
 		for _, tc := range []struct {
 			name string
@@ -453,7 +462,7 @@ func TestRestartsThatCrossACommand(t *testing.T) {
 			{"an inventory lacks it", func(l *Ledger) []Outcome { return l.Observe(runs(5*sec, web, "web:1"), 5*sec) }, Open},
 			{"the deadline comes", func(l *Ledger) []Outcome { return l.Expire(5 * 60 * sec) }, Failed},
 			{"the host begins anew once more", func(l *Ledger) []Outcome { return l.HostRestarted(n1, 6*sec) }, Void},
-			{"the host begins anew once more at once", func(l *Ledger) []Outcome { return l.HostRestarted(n1, 3*sec) }, Open},
+			{"the host begins anew once more, at once", func(l *Ledger) []Outcome { return l.HostRestarted(n1, 3*sec) }, Open},
 		} {
 			l, e := sent(scale(0, 1))
 			l.Answer(e.ID, Accepted, "", 2*sec)

@@ -59,7 +59,8 @@ type Input struct {
 type Result struct {
 	Commands  []ledger.Command
 	Parts     map[PartID]Part
-	Inventory []lattice.HostID // to ask for before anything is concluded there
+	Retract   []ledger.CommandID // starts that are not sent yet and no longer needed
+	Inventory []lattice.HostID   // to ask for before anything is concluded there
 	AskLinks  bool
 	AskConfig []string
 	Leftover  int           // instances that are ours and not wanted

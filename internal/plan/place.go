@@ -219,7 +219,9 @@ func (j *job) candidate(h *lattice.Host, s *site) (candidate, bool) {
 	return c, true
 }
 
-func (j *job) silent(h *lattice.Host) bool { return j.Belief.Silent != nil && j.Belief.Silent(h.ID) }
+func (j *job) silent(h *lattice.Host) bool {
+	return !hasSpoken(h) || j.Belief.Silent != nil && j.Belief.Silent(h.ID)
+}
 
 // noPlace says why n instances of the spread find no host.
 func (j *job) noPlace(spread, n int) {

@@ -388,6 +388,9 @@ func (j *job) surplus(c fit, n int) {
 	for _, s := range j.order {
 		if s.fit == c && !s.old && s.planned > 0 {
 			of = append(of, s)
+			if s.open != nil && s.open.Starting() && s.open.SentAt == ledger.Never {
+				j.out.Retract = append(j.out.Retract, s.open.ID) // what came meanwhile is as good
+			}
 		}
 	}
 	q := &queue[*site]{less: func(a, b *site) bool {

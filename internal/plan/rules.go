@@ -66,6 +66,10 @@ func mayUse(v *View, host lattice.HostID) bool {
 	return h != nil && h.Dialect != lattice.Auto && !v.Belief.Frozen
 }
 
+// hasSpoken says that the host has told what it runs since it was met, or that it begins with nothing. Before that nothing is placed there: a host
+// that returns may run what seems missing.
+func hasSpoken(h *lattice.Host) bool { return h.InventoryAsked != lattice.Never || !h.Doubtful }
+
 // mayStop says that instances may be taken from the host: it is ours, the news is fresh and nothing for it is under way.
 func mayStop(v *View, app string, host lattice.HostID, key lattice.Key, t ledger.Target) bool {
 	h := v.State.Host(host)
@@ -108,7 +112,7 @@ func MaySend(v *View, c *ledger.Command) bool {
 	case c.To < c.From:
 		return have == c.From && mayStop(v, c.App, c.Host, key, c.Target) && c.Ahead == aheadOf(v, c.App, c.Host, item, c.Target)
 	}
-	return have == c.From || key.ID == "" && c.From == 0
+	return (have == c.From || key.ID == "" && c.From == 0) && hasSpoken(v.State.Host(c.Host))
 }
 
 // mayDelete says that what nothing is seen to use may be taken for unused: every live host has said, to this owner and since it was last doubted, what
