@@ -12,6 +12,9 @@ const (
 	EventHostFound           = "host_found"           // data: HostEvent
 	EventHostLost            = "host_lost"            // data: HostEvent
 	EventOwnerChanged        = "owner_changed"        // data: OwnerEvent
+
+	EventInterruptionExpected = "interruption_expected" // data: InterruptionEvent, before what runs is stopped
+	EventInterruptionEnded    = "interruption_ended"    // data: InterruptionEvent, with Seconds
 )
 
 // TypePrefix begins the CloudEvents type of all our events.
@@ -37,6 +40,20 @@ type CommandEvent struct {
 	To        int    `json:"to"`               // scale: instances wanted
 	Reason    string `json:"reason"`
 	Message   string `json:"message,omitempty"` // command_failed: the host's words
+}
+
+// InterruptionEvent tells of a time in which a host runs no instance of a component, because the old ones must end there before a new one may start.
+type InterruptionEvent struct {
+	App       string  `json:"application"`
+	Version   string  `json:"version"`
+	Component string  `json:"component"`
+	Host      string  `json:"host"`
+	Instances int     `json:"instances"`                  // that run there before
+	From      string  `json:"from"`                       // their reference
+	To        string  `json:"to"`                         // the reference of the new ones
+	Expected  float64 `json:"expected_seconds,omitempty"` // how long the last start of the component took; absent: none was seen
+	Seconds   float64 `json:"seconds,omitempty"`          // interruption_ended: from the end of the last old instance to the start of the first new one
+	Message   string  `json:"message"`
 }
 
 // StatusEvent tells that an application's status has changed.

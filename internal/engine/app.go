@@ -49,6 +49,12 @@ type app struct {
 	told     *wadmapi.Status
 	veil     string // why nothing is known of it, as told over its status; "" = its status stands
 
+	breaks   map[interrupted]*interruption
+	measured []string                 // how long the interruptions were that the wish brought, for people
+	boasted  bool                     // that was told
+	pace     map[string]time.Duration // how long the last start of a component took
+	lasted   map[string]time.Duration // how long its last interruption was
+
 	// The run record under way.
 	saving   SaveID // 0 = none
 	written  *Run   // what is being saved
@@ -82,7 +88,7 @@ func (d *dirt) any() bool {
 func newApp(name string, look *attention) *app {
 	return &app{
 		name: name, look: look, parts: map[plan.PartID]plan.Part{}, wakeAt: lattice.Never, retryAt: lattice.Never, overdue: lattice.Never, listedAt: lattice.Never,
-		lists: map[string]map[lattice.HostID][]string{}, missed: map[linkKey]int{},
+		breaks: map[interrupted]*interruption{}, pace: map[string]time.Duration{}, lasted: map[string]time.Duration{}, lists: map[string]map[lattice.HostID][]string{}, missed: map[linkKey]int{},
 	}
 }
 
@@ -251,6 +257,8 @@ func (e *Engine) decide(a *app) {
 	a.began = e.now
 	a.runDirty, a.mustSave = true, true
 	e.ledger.ForgiveAll(a.name)
+	clear(a.breaks)
+	a.measured, a.boasted = nil, false
 	was := a.wanted
 	switch {
 	case op == Deploy:

@@ -513,6 +513,7 @@ func (e *Engine) settled(outs []ledger.Outcome) {
 			continue
 		}
 		a.remember(o)
+		a.learnPace(o, e.now)
 		switch {
 		case o.Entry.Action == ledger.PutConfig || o.Entry.Action == ledger.DeleteConfig:
 			a.configMoved(o.Entry.ConfigName)

@@ -121,6 +121,7 @@ func (e *Engine) pass(a *app) bool {
 	if e.dialectMoved(a) {
 		e.derive(a)
 	}
+	e.measure(a)
 	if len(e.state.Hosts()) == 0 {
 		a.seesHosts(false)
 		a.dirt = dirt{}
@@ -152,6 +153,7 @@ func (e *Engine) pass(a *app) bool {
 	a.dirt = dirt{}
 	res := plan.Compute(&in)
 	busy := a.starting()
+	e.expect(a, &res)
 	e.accept(a, &res, scope)
 	e.retract(res.Retract)
 	if busy && !a.starting() {
@@ -365,7 +367,7 @@ func (e *Engine) tell(a *app) {
 	case len(a.wanted.Refused) > 0:
 		e.publish(a, status.Refused(a.run.Version, a.wanted.Refused))
 	case a.fresh || !a.undecided():
-		e.publish(a, status.Of(a.wanted, a.parts, a.leftover, a.owed))
+		e.publish(a, a.withMeasured(status.Of(a.wanted, a.parts, a.leftover, a.owed)))
 	}
 }
 

@@ -71,6 +71,7 @@ func (j *job) roll(s *site, image bool) {
 	if image {
 		reason = ledger.ReasonImageChanged
 	}
+	j.interrupts(s, OneProvider)
 	j.stop(&j.part, stopping{
 		component: j.r.Name, host: s.host.ID, key: j.key, target: j.target(s.item.Ref),
 		from: s.have, to: 0, reason: reason, annotations: annotationsOf(s.item, j.App),
@@ -112,6 +113,7 @@ func (j *job) stopAll() bool {
 		if s.old {
 			reason = ledger.ReasonImageChanged
 		}
+		j.interrupts(s, StopsAll)
 		j.stop(&j.part, stopping{
 			component: j.r.Name, host: s.host.ID, key: j.key, target: j.target(s.item.Ref),
 			from: s.have, to: 0, reason: reason, annotations: annotationsOf(s.item, j.App),
@@ -130,7 +132,11 @@ func (j *job) oldOnes(missing int) {
 	}
 	j.part.Changing = true
 	if missing > 0 && !j.adding() {
-		j.part.Told = append(j.part.Told, "the host refuses two references of one key: its old instances end before the new ones start")
+		for _, s := range j.order {
+			if s.old && j.useful(s) {
+				j.interrupts(s, OneReference)
+			}
+		}
 	}
 	if j.oldMustWait(missing) {
 		return
@@ -148,6 +154,13 @@ func (j *job) oldOnes(missing int) {
 			return // one host at a time
 		}
 	}
+}
+
+// interrupts notes that what runs on the site ends before its successor starts there.
+func (j *job) interrupts(s *site, why Because) {
+	j.part.Interruptions = append(j.part.Interruptions, Interruption{
+		Component: j.r.Name, Host: s.host.ID, Key: j.key, Count: s.have, From: s.item.Ref, To: j.r.Ref, Why: why,
+	})
 }
 
 // oldMustWait says that the old ones run on for now: something of the component is under way or may still be, or the new image fails where it was tried,

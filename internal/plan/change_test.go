@@ -257,8 +257,9 @@ func TestChangesOnOTPHosts(t *testing.T) {
 			w:    givenOTP(comp(image("echo:2")), hosts(2), twoOld, learned("echo:2", "MECHO")),
 			want: [][]string{{"scale N1 echo:1 1→0 (image-changed)"}, {"scale N1 echo:2 0→1 (too-few)"}, {"scale N2 echo:1 1→0 (image-changed)"}, {"scale N2 echo:2 0→1 (too-few)"}},
 			first: func(t *testing.T, res Result) {
-				want := []string{"the host refuses two references of one key: its old instances end before the new ones start"}
-				same(t, "told", want, res.Parts[PartID{Component: "echo"}].Told)
+				key := lattice.Key{ID: "MECHO"}
+				want := []Interruption{{Component: "echo", Host: "N1", Key: key, Count: 1, From: "echo:1", To: "echo:2"}, {Component: "echo", Host: "N2", Key: key, Count: 1, From: "echo:1", To: "echo:2"}}
+				same(t, "interruptions", want, res.Parts[PartID{Component: "echo"}].Interruptions)
 			},
 		},
 		{

@@ -60,7 +60,30 @@ type Part struct {
 	Changing bool // another image or config list is being brought in
 	Gaps     []Gap
 	Told     []string // what people should know beforehand
+
+	Interruptions []Interruption // that are coming, or are under way
 }
+
+// Interruption is a time in which a host runs none of a component: what runs there must end before its successor may start.
+type Interruption struct {
+	Component string
+	Host      lattice.HostID
+	Key       lattice.Key
+	Count     int    // instances that run there until then
+	From, To  string // references
+	Why       Because
+}
+
+// Because says why the old must end before the new may start.
+type Because uint8
+
+// What may be in the way.
+const (
+	OneReference Because = iota // the host runs one reference of a key at a time
+	StopsAll                    // its stop ends the provider on every host of the lattice
+	OneProvider                 // a host runs a provider once
+	OldReference                // after an update in place the host starts nothing but the reference from before
+)
 
 // Unsettled says of a link that it is not as it should be, and may become so.
 func (p *Part) Unsettled() bool {

@@ -322,6 +322,8 @@ func (w *world) notice(n *engine.Notice) string {
 			what = w.bare(d.Target)
 		}
 		return strings.TrimSpace(fmt.Sprintf("fail %s %s %s", strings.ReplaceAll(d.Action, "_", "-"), what, d.Host)) + ": " + d.Message
+	case wadmapi.InterruptionEvent:
+		return strings.ReplaceAll(n.Name, "_", " ") + ": " + d.Message
 	case wadmapi.StatusEvent:
 		return "" // shown as it is told
 	case wadmapi.HostEvent:
