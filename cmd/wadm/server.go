@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/wadm-go/wadm/cmd/wadm/internal/settings"
 	"github.com/wadm-go/wadm/internal/api"
 	"github.com/wadm-go/wadm/internal/cli"
 	"github.com/wadm-go/wadm/internal/engine"
@@ -37,13 +38,15 @@ type serverFlags struct {
 	bareEvents bool
 	generation string
 	undeploy   string
+	profile    string
+	older      olderFlags
 
 	hostID, maxJobs, stateBucket, persistence string // understood, and without effect here
 	prefix, admin, streamPrefix               string // not there yet
 	multitenant, tracing                      bool
 }
 
-var serverEnv = slices.Concat([]cli.EnvVar{
+var serverEnv = slices.Concat([]settings.Var{
 	{Flag: "host-id", Names: []string{"WADM_HOST_ID"}},
 	{Flag: "structured-logging", Names: []string{"WADM_STRUCTURED_LOGGING"}},
 	{Flag: "tracing", Names: []string{"WADM_TRACING_ENABLED"}},
@@ -63,11 +66,24 @@ var serverEnv = slices.Concat([]cli.EnvVar{
 	{Flag: "bare-events", Names: []string{"WADM_BARE_EVENTS"}},
 	{Flag: "api-generation", Names: []string{"WADM_API_GENERATION"}},
 	{Flag: "undeploy-default", Names: []string{"WADM_UNDEPLOY_DEFAULT"}},
-}, clusterEnv, cli.LoginEnv)
+	{Flag: "profile", Names: []string{"WADM_PROFILE"}},
+}, asVars(clusterEnv), asVars(cli.LoginEnv), olderEnv)
+
+// asVars are variables as settings.
+func asVars(vars []cli.EnvVar) []settings.Var {
+	var all []settings.Var
+	for _, v := range vars {
+		all = append(all, settings.Var{Flag: v.Flag, Names: v.Names})
+	}
+	return all
+}
 
 func (f *serverFlags) add(fs *pflag.FlagSet) {
+	fs.String("config", "", "file of settings (default "+settings.DefaultFile+", if it is there)")
+	fs.StringVar(&f.profile, "profile", "", "several settings at once: 0.3 is an OTP lattice with Redis, as wadm 0.3.0 had it; what is said beside it counts")
 	f.Login.Flags(fs)
 	f.clusterFlags.add(fs)
+	f.older.add(fs)
 	fs.StringVarP(&f.domain, "jetstream-domain", "d", "", "JetStream domain")
 	fs.StringVar(&f.bucket, "manifest-bucket-name", "wadm_manifests", "bucket that holds the manifests")
 	fs.BoolVarP(&f.structured, "structured-logging", "l", false, "log as JSON")
@@ -103,10 +119,11 @@ func serverCommand() *cobra.Command {
 			"To try it without anything: wadm dev",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := cli.FromEnv(cmd.Flags(), serverEnv); err != nil {
+			told, err := loadSettings(cmd.Flags())
+			if err != nil {
 				return err
 			}
-			return f.serve(cmd.Context(), cmd.ErrOrStderr())
+			return f.serve(cmd.Context(), told, cmd.ErrOrStderr())
 		},
 	}
 	f.add(cmd.Flags())
@@ -114,11 +131,12 @@ func serverCommand() *cobra.Command {
 }
 
 // config turns flags into the configuration of a process. Errors are mistakes of usage.
-func (f *serverFlags) config(log *slog.Logger) (node.Config, error) {
+func (f *serverFlags) config(told *settings.Settings, log *slog.Logger) (node.Config, error) {
 	if err := f.later(log); err != nil {
 		return node.Config{}, err
 	}
-	options, err := f.Options()
+	login := f.login(told, log)
+	options, err := f.options(login)
 	if err != nil {
 		return node.Config{}, err
 	}
@@ -126,10 +144,13 @@ func (f *serverFlags) config(log *slog.Logger) (node.Config, error) {
 	if err != nil {
 		return node.Config{}, err
 	}
-	for _, name := range f.lattices {
-		if err := wadmapi.ValidName(name); err != nil {
-			return node.Config{}, cli.Usagef("--lattice: %w", err)
-		}
+	lattices, err := f.named(told)
+	if err != nil {
+		return node.Config{}, err
+	}
+	reach, err := f.reaches(told, login, dialect)
+	if err != nil {
+		return node.Config{}, err
 	}
 	if f.cleanup == 0 {
 		return node.Config{}, cli.Usagef("--cleanup-interval must be above 0")
@@ -137,10 +158,10 @@ func (f *serverFlags) config(log *slog.Logger) (node.Config, error) {
 	settings := engine.Defaults()
 	settings.Cleanup = time.Duration(f.cleanup) * time.Second
 	cfg := node.Config{
-		URL: f.URL(), Options: options, Lattices: f.lattices, Dialect: dialect, Settings: settings, Log: log,
+		URL: login.URL(), Options: options, Lattices: lattices, Dialect: dialect, Reach: reach, Settings: settings, Log: log,
 		Streams: f.store == "nats", Domain: f.domain, NoBareEvents: !f.bareEvents,
 		Ready: func(nc *nats.Conn) {
-			log.Info("ready", "version", version, "server", nc.ConnectedUrlRedacted(), "lattices", f.lattices, "store", f.store)
+			log.Info("ready", "version", version, "server", nc.ConnectedUrlRedacted(), "lattices", lattices, "store", f.store)
 		},
 	}
 	if err := f.clients(&cfg); err != nil {
@@ -241,8 +262,8 @@ func (f *serverFlags) logger(w io.Writer) *slog.Logger {
 }
 
 // serve is the server until a signal comes.
-func (f *serverFlags) serve(ctx context.Context, stderr io.Writer) error {
-	cfg, err := f.config(f.logger(stderr))
+func (f *serverFlags) serve(ctx context.Context, told *settings.Settings, stderr io.Writer) error {
+	cfg, err := f.config(told, f.logger(stderr))
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"github.com/wadm-go/wadm/cmd/wadm/internal/settings"
 )
 
 func TestTheDomainIsThatOfTheStreamsToo(t *testing.T) {
@@ -14,7 +16,11 @@ func TestTheDomainIsThatOfTheStreamsToo(t *testing.T) {
 	if err := flags.Parse([]string{"--jetstream-domain", "hub"}); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := f.config(slog.New(slog.DiscardHandler))
+	told, err := settings.Load(flags, settings.Sources{Getenv: func(string) string { return "" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := f.config(told, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
 	"github.com/spf13/pflag"
 )
 
@@ -24,6 +25,12 @@ type Login struct {
 	JWT    string // text or file
 	Creds  string // file
 	CA     string // file; requires TLS
+
+	// Without flags of their own.
+	User, Password string
+	Token          string
+	TLS            bool // required also without CA
+	SeedAlone      bool // a seed without a JWT is an nkey
 }
 
 // Flags adds the flags of a login. short gives --nats-server its one letter.
@@ -47,68 +54,140 @@ var LoginEnv = []EnvVar{
 // DefaultServer is where NATS is looked for when nobody says.
 const DefaultServer = "127.0.0.1:4222"
 
-// URL is the server as the NATS client takes it. A user and password in it count only when there is no other credential.
-func (l *Login) URL() string {
-	s := l.Server
-	if s == "" {
-		s = DefaultServer
-	}
-	if !strings.Contains(s, "://") {
-		s = "nats://" + s
-	}
-	if u, err := url.Parse(s); err == nil && u.User != nil && (l.Seed != "" || l.JWT != "" || l.Creds != "") {
-		u.User = nil
-		s = u.String()
-	}
-	return s
+// Own says that the login has credentials, in which case those in a URL do not count.
+func (l *Login) Own() bool {
+	return l.Seed != "" || l.JWT != "" || l.Creds != "" || l.User != "" || l.Password != "" || l.Token != ""
 }
 
+// URL is the server as the NATS client takes it, or several of them with commas between. A user and password in it count only when there is
+// no other credential.
+func (l *Login) URL() string { return l.servers(l.Own()) }
+
 // Place is the server for messages, without credentials.
-func (l *Login) Place() string {
-	s := l.URL()
-	if u, err := url.Parse(s); err == nil && u.User != nil {
-		u.User = nil
-		return u.String()
+func (l *Login) Place() string { return l.servers(true) }
+
+func (l *Login) servers(bare bool) string {
+	all := l.Server
+	if all == "" {
+		all = DefaultServer
 	}
-	return s
+	parts := strings.Split(all, ",")
+	for i, s := range parts {
+		s = strings.TrimSpace(s)
+		if !strings.Contains(s, "://") {
+			s = "nats://" + s
+		}
+		if u, err := url.Parse(s); err == nil && u.User != nil && bare {
+			u.User = nil
+			s = u.String()
+		}
+		parts[i] = s
+	}
+	return strings.Join(parts, ",")
 }
 
 // Options are the NATS options of the login. Errors are mistakes of whoever called the program: a pair that is not one, a file that is not
-// there.
+// there. Credentials that stand in files are read again whenever a connection is made again.
 func (l *Login) Options() ([]nats.Option, error) {
-	if (l.Seed == "") != (l.JWT == "") {
-		return nil, Usagef("--nats-seed and --nats-jwt go together: one of them is missing")
-	}
-	if l.Creds != "" && l.JWT != "" {
-		return nil, Usagef("--nats-creds-file stands for --nats-seed and --nats-jwt: give the file or the two")
+	if err := l.check(); err != nil {
+		return nil, err
 	}
 	var opts []nats.Option
+	switch {
+	case l.Creds != "":
+		opts = append(opts, nats.UserCredentials(l.Creds))
+	case l.Seed != "":
+		own, err := l.keys()
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, own)
+	case l.Token != "":
+		opts = append(opts, nats.Token(l.Token))
+	case l.User != "":
+		opts = append(opts, nats.UserInfo(l.User, l.Password))
+	}
+	if l.CA != "" {
+		opts = append(opts, nats.RootCAs(l.CA))
+	}
+	if l.TLS {
+		opts = append(opts, nats.Secure())
+	}
+	return opts, nil
+}
+
+// check refuses what contradicts itself, and files that are not there.
+func (l *Login) check() error {
+	switch {
+	case l.SeedAlone && l.Seed == "" && l.JWT != "":
+		return Usagef("--user-jwt needs --user-seed: a JWT without its seed opens nothing")
+	case !l.SeedAlone && (l.Seed == "") != (l.JWT == ""):
+		return Usagef("--nats-seed and --nats-jwt go together: one of them is missing")
+	case l.Creds != "" && l.JWT != "":
+		return Usagef("--nats-creds-file stands for --nats-seed and --nats-jwt: give the file or the two")
+	case l.Password != "" && l.User == "":
+		return Usagef("a password without a user opens nothing")
+	}
 	for _, file := range []string{l.Creds, l.CA} {
 		if file == "" {
 			continue
 		}
 		if _, err := os.Stat(file); err != nil {
-			return nil, Usagef("reading the credentials: %v", err)
+			return Usagef("reading the credentials: %v", err)
 		}
 	}
-	if l.Creds != "" {
-		opts = append(opts, nats.UserCredentials(l.Creds))
+	return nil
+}
+
+// keys is the option of a JWT with its seed, or of an nkey.
+func (l *Login) keys() (nats.Option, error) {
+	seed := func() (string, error) {
+		return literal(l.Seed, func(s string) bool { return len(s) == 58 && s[0] == 'S' })
+	}
+	jwt := func() (string, error) {
+		return literal(l.JWT, func(s string) bool { return strings.Count(s, ".") == 2 && !strings.ContainsAny(s, `/\`) })
+	}
+	first, err := seed()
+	if err != nil {
+		return nil, Usagef("reading the seed: %v", err)
+	}
+	sign := func(nonce []byte) ([]byte, error) {
+		s, err := seed()
+		if err != nil {
+			return nil, err
+		}
+		return Sign(s, nonce)
 	}
 	if l.JWT != "" {
-		seed, err := literal(l.Seed, func(s string) bool { return len(s) == 58 && s[0] == 'S' })
-		if err != nil {
-			return nil, Usagef("reading the seed: %v", err)
-		}
-		jwt, err := literal(l.JWT, func(s string) bool { return strings.Count(s, ".") == 2 && !strings.ContainsAny(s, `/\`) })
-		if err != nil {
+		if _, err := jwt(); err != nil {
 			return nil, Usagef("reading the JWT: %v", err)
 		}
-		opts = append(opts, nats.UserJWTAndSeed(jwt, seed))
+		return nats.UserJWT(jwt, sign), nil
 	}
-	if l.CA != "" {
-		opts = append(opts, nats.RootCAs(l.CA))
+	pair, err := nkeys.FromSeed([]byte(first))
+	if err != nil {
+		return nil, Usagef("reading the seed: it is no nkey seed")
 	}
-	return opts, nil
+	defer pair.Wipe()
+	public, err := pair.PublicKey()
+	if err != nil {
+		return nil, Usagef("reading the seed: it is no nkey seed")
+	}
+	return nats.Nkey(public, sign), nil
+}
+
+// Sign answers the challenge of a NATS server. The error does not show the seed.
+func Sign(seed string, nonce []byte) ([]byte, error) {
+	pair, err := nkeys.FromSeed([]byte(seed))
+	if err != nil {
+		return nil, errors.New("the seed is no nkey seed")
+	}
+	defer pair.Wipe()
+	sig, err := pair.Sign(nonce)
+	if err != nil {
+		return nil, errors.New("the seed cannot sign")
+	}
+	return sig, nil
 }
 
 // literal is the text itself if it looks like what it should be, else the content of the file of that name. The error never shows the text:
