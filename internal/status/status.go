@@ -5,6 +5,7 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -168,7 +169,7 @@ func info(w *plan.Wanted, id plan.PartID, p *plan.Part, known bool) wadmapi.Stat
 	}
 	var texts []string
 	worst := wadmapi.StatusDeployed
-	for _, g := range p.Gaps {
+	for i, g := range p.Gaps {
 		t := wadmapi.StatusFailed
 		if g.Why == plan.EndsUnknown || g.Why == plan.Unread {
 			t = wadmapi.StatusReconciling
@@ -176,7 +177,14 @@ func info(w *plan.Wanted, id plan.PartID, p *plan.Part, known bool) wadmapi.Stat
 		if weight(t) > weight(worst) {
 			worst = t
 		}
-		texts = append(texts, gapText(g, w.Resource(id.Component), p.Have, p.Want))
+		if failure(g) && slices.ContainsFunc(p.Gaps[:i], func(o plan.Gap) bool { return failure(o) && o.Detail == g.Detail }) {
+			continue // told once, with the number of hosts
+		}
+		text := gapText(g, w.Resource(id.Component), p.Have, p.Want)
+		if n := likewise(p.Gaps[i+1:], g); n > 0 {
+			text += fmt.Sprintf(", and likewise on %d other host(s)", n)
+		}
+		texts = append(texts, text)
 	}
 	switch {
 	case worst != wadmapi.StatusDeployed:
@@ -244,6 +252,18 @@ func gapText(g plan.Gap, r *plan.Resource, have, want int) string {
 		return "Waiting until both ends of " + g.Detail + " were seen"
 	}
 	return g.Detail
+}
+
+func failure(g plan.Gap) bool { return g.Why == plan.BackingOff || g.Why == plan.Retrying }
+
+// likewise counts the failures with the same cause among the others.
+func likewise(others []plan.Gap, g plan.Gap) (n int) {
+	for _, o := range others {
+		if failure(g) && failure(o) && o.Detail == g.Detail {
+			n++
+		}
+	}
+	return n
 }
 
 func onHost(g plan.Gap) string {

@@ -159,6 +159,13 @@ func TestWhatAGapIsCalled(t *testing.T) {
 			same(t, wadmapi.StatusInfo{Type: tc.kind, Message: tc.want}, got)
 		})
 	}
+	t.Run("one cause on several hosts is told once", func(t *testing.T) {
+		gap := func(host, why string) plan.Gap {
+			return plan.Gap{Why: plan.Retrying, Host: lattice.HostID(host), Detail: why, Tries: 1}
+		}
+		p := plan.Part{Want: 4, Gaps: []plan.Gap{gap("N1", "no room"), gap("N2", "no image"), gap("N3", "no room"), gap("N4", "no room")}}
+		same(t, "no room (retry 1 on host N1 under way), and likewise on 2 other host(s) no image (retry 1 on host N2 under way)", Of(shop(), parts(web(p)), 0, 0).Scalers[0].Status.Message)
+	})
 	t.Run("a daemon's, in the words of 0.21.1", func(t *testing.T) {
 		p := plan.Part{ID: plan.PartID{Component: "log"}, Gaps: []plan.Gap{{Why: plan.NoHostFits, Spread: "east", Detail: "zone=east"}}}
 		same(t, "Could not satisfy daemonscaler east for log:1, 0 eligible hosts found: no host has zone=east", Of(shop(), parts(p), 0, 0).Scalers[3].Status.Message)
