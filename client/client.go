@@ -1,7 +1,7 @@
 // Package client talks to a wadm server over NATS: it puts manifests, deploys and undeploys applications, and asks about them and their hosts.
 //
 // It knows the subjects and replies of package wadmapi and turns a refusal into a typed error. It opens no connection and reads no file:
-// the caller brings a NATS connection and the bytes of a manifest. It works with wadm 0.21.1 too, save for [Client.Hosts]. The command line
+// the caller brings a NATS connection and the bytes of a manifest. It works with wadm 0.21.1 too, save for [Client.Hosts] and [Client.Observed]. The command line
 // stands on it, and so may any other program.
 package client
 
@@ -108,6 +108,15 @@ func (c *Client) Status(ctx context.Context, app string) (wadmapi.Status, error)
 func (c *Client) Hosts(ctx context.Context) ([]wadmapi.Host, error) {
 	r, err := request[wadmapi.HostsReply](ctx, c, nats.NewMsg(wadmapi.HostListSubject(c.lattice)))
 	return r.Hosts, err
+}
+
+// Observed gives all that the owner of the lattice has observed.
+func (c *Client) Observed(ctx context.Context) (wadmapi.Lattice, error) {
+	r, err := request[wadmapi.LatticeReply](ctx, c, nats.NewMsg(wadmapi.LatticeGetSubject(c.lattice)))
+	if err != nil || r.Lattice == nil {
+		return wadmapi.Lattice{}, err
+	}
+	return *r.Lattice, nil
 }
 
 // SubscribeStatus sends each status that is told of an application from now on, until ctx ends; the channel is closed then. A reader that

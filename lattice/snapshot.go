@@ -28,7 +28,7 @@ type Snapshot struct {
 	InvocationsLost uint64
 }
 
-// Left counts what a Snapshot leaves out.
+// Left counts what a Snapshot leaves out. Instances are those of components and providers that are in it.
 type Left struct{ Hosts, Components, Providers, Instances, Links, Refs, Claims, Invocations int }
 
 // HostSnapshot is one live host without what it runs.
@@ -168,4 +168,26 @@ func (it *Item) instances(to []Instance, h *Host, room int, left *int) []Instanc
 		}
 	}
 	return to
+}
+
+// Cut shortens every list, and all instances together, to limit, and counts what it leaves out: for whoever finds the whole too large.
+func (s Snapshot) Cut(limit int) Snapshot {
+	s.Hosts = upTo(s.Hosts, limit, &s.Left.Hosts)
+	s.Links = upTo(s.Links, limit, &s.Left.Links)
+	s.Refs = upTo(s.Refs, limit, &s.Left.Refs)
+	s.Claims = upTo(s.Claims, limit, &s.Left.Claims)
+	s.Invocations = upTo(s.Invocations, limit, &s.Left.Invocations)
+	room := limit
+	for _, list := range []struct {
+		all  *[]Running
+		left *int
+	}{{&s.Components, &s.Left.Components}, {&s.Providers, &s.Left.Providers}} {
+		kept := slices.Clone(upTo(*list.all, limit, list.left))
+		for i := range kept {
+			kept[i].Instances = upTo(kept[i].Instances, room, &s.Left.Instances)
+			room -= len(kept[i].Instances)
+		}
+		*list.all = kept
+	}
+	return s
 }

@@ -32,6 +32,7 @@ type serverFlags struct {
 	bucket     string
 	structured bool
 	cleanup    uint
+	decay      time.Duration
 	lattices   []string
 	dialect    string
 	store      string
@@ -55,6 +56,7 @@ var serverEnv = slices.Concat([]settings.Var{
 	{Flag: "state-bucket-name", Names: []string{"WADM_STATE_BUCKET_NAME"}},
 	{Flag: "manifest-bucket-name", Names: []string{"WADM_MANIFEST_BUCKET_NAME"}},
 	{Flag: "cleanup-interval", Names: []string{"WADM_CLEANUP_INTERVAL"}},
+	{Flag: "host-status-decay", Names: []string{"WADM_HOST_STATUS_DECAY"}},
 	{Flag: "api-prefix", Names: []string{"WADM_API_PREFIX"}},
 	{Flag: "stream-prefix", Names: []string{"WADM_STREAM_PREFIX"}},
 	{Flag: "multitenant", Names: []string{"WADM_MULTITENANT"}},
@@ -88,6 +90,7 @@ func (f *serverFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.bucket, "manifest-bucket-name", "wadm_manifests", "bucket that holds the manifests")
 	fs.BoolVarP(&f.structured, "structured-logging", "l", false, "log as JSON")
 	fs.UintVar(&f.cleanup, "cleanup-interval", 70, "seconds after which a host that is silent and cannot be asked counts as dead")
+	fs.DurationVar(&f.decay, "host-status-decay", lattice.DefaultDecay, "age of a heartbeat at which a host is shown as warn, then fail, then unavailable; nothing is done about it")
 	fs.StringSliceVar(&f.lattices, "lattice", []string{"default"}, "lattice to look after even while nothing is stored for it; may be repeated")
 	fs.StringVar(&f.dialect, "lattice-dialect", "auto", "how the hosts talk: auto, v1 (wasmCloud 1.x) or otp (0.55 to 0.63)")
 	fs.StringVar(&f.store, "store", "nats", "where models live: nats (JetStream) or memory (gone at the end)")
@@ -155,10 +158,13 @@ func (f *serverFlags) config(told *settings.Settings, log *slog.Logger) (node.Co
 	if f.cleanup == 0 {
 		return node.Config{}, cli.Usagef("--cleanup-interval must be above 0")
 	}
+	if f.decay <= 0 {
+		return node.Config{}, cli.Usagef("--host-status-decay must be above 0")
+	}
 	settings := engine.Defaults()
 	settings.Cleanup = time.Duration(f.cleanup) * time.Second
 	cfg := node.Config{
-		URL: login.URL(), Options: options, Lattices: lattices, Dialect: dialect, Reach: reach, Settings: settings, Log: log,
+		URL: login.URL(), Options: options, Lattices: lattices, Dialect: dialect, Reach: reach, Settings: settings, HostDecay: f.decay, Log: log,
 		Streams: f.store == "nats", Domain: f.domain, NoBareEvents: !f.bareEvents,
 		Ready: func(nc *nats.Conn) {
 			log.Info("ready", "version", version, "server", nc.ConnectedUrlRedacted(), "lattices", lattices, "store", f.store)

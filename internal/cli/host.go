@@ -49,17 +49,22 @@ func Host() *cobra.Command {
 // ownerWithin is how long a lattice may be without an owner when one process follows another: the time of a lease and a little.
 const ownerWithin = 5 * time.Second
 
-// hostsOfOwner asks the owner of the lattice, and waits for it if there is none at this moment.
+// hostsOfOwner asks the owner of the lattice for its hosts.
 func (s *session) hostsOfOwner(ctx context.Context) ([]wadmapi.Host, error) {
+	return fromOwner(ctx, s, s.client.Hosts)
+}
+
+// fromOwner asks the owner of the lattice, and waits for it if there is none at this moment.
+func fromOwner[T any](ctx context.Context, s *session, ask func(context.Context) (T, error)) (T, error) {
 	for began := time.Now(); ; {
-		hosts, err := s.client.Hosts(ctx)
+		answer, err := ask(ctx)
 		var refused *client.Error
 		if !errors.As(err, &refused) || !strings.Contains(refused.Message, "no owner") || time.Since(began) > min(ownerWithin, s.Timeout) {
-			return hosts, err
+			return answer, err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return answer, err
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
@@ -93,7 +98,7 @@ func labels(all map[string]string) string {
 func lastBeat(h *wadmapi.Host) string {
 	text := "none yet"
 	if h.BeatAge != nil {
-		text = fmt.Sprintf("%.1f s ago", *h.BeatAge)
+		text = ago(*h.BeatAge)
 	}
 	if h.State != "" && h.State != "alive" {
 		text += ", " + h.State

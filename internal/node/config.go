@@ -35,6 +35,7 @@ type Machine interface {
 	Step(now time.Duration, ins ...engine.Input) engine.Output
 	MaySend(c *ledger.Command, now time.Duration) bool
 	View() engine.View
+	Snapshot(decay time.Duration, limit int) lattice.Snapshot
 }
 
 // Config is all that a process is told. URL and Open must be set; zero values mean the defaults in brackets.
@@ -63,6 +64,7 @@ type Config struct {
 	Generation    wadmapi.Generation          // what clients of the API expect to hear [0.21]
 	Undeploy      api.UndeployDefault         // what becomes of what runs where an undeploy does not say it [by generation]
 	Streams       bool                        // make wadm_status and wadm_events where they are missing
+	HostDecay     time.Duration               // age of a heartbeat at which a host stops being shown as healthy [lattice.DefaultDecay]
 	Relist        time.Duration               // how often the stores are asked for new lattices [10 s]
 	Drain         time.Duration               // how long a clean stop waits for what is under way [5 s]
 	Ready         func(*nats.Conn)            // called once the API answers
@@ -82,6 +84,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
+	}
+	if c.HostDecay <= 0 {
+		c.HostDecay = lattice.DefaultDecay
 	}
 	if c.Relist <= 0 {
 		c.Relist = 10 * time.Second

@@ -38,6 +38,9 @@ func (m *fakeMachine) Step(now time.Duration, ins ...engine.Input) engine.Output
 
 func (m *fakeMachine) MaySend(*ledger.Command, time.Duration) bool { return true }
 func (m *fakeMachine) View() engine.View                           { return engine.View{} }
+func (m *fakeMachine) Snapshot(time.Duration, int) lattice.Snapshot {
+	return lattice.Snapshot{ID: m.cfg.Lattice}
+}
 
 // seen counts the inputs that a test looks for.
 func (m *fakeMachine) seen(is func(engine.Input) bool) int {

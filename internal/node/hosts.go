@@ -2,11 +2,7 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
-
-	"github.com/nats-io/nats.go"
 
 	"github.com/wadm-go/wadm/internal/engine"
 	"github.com/wadm-go/wadm/lattice"
@@ -16,46 +12,16 @@ import (
 // spreadAnnotation names the spread that an instance was started for; both older programs write it.
 const spreadAnnotation = "wasmcloud.dev/spread_name"
 
-// hostsQuestion is where the owner of a lattice is asked what it knows of its hosts.
-func hostsQuestion(lattice string) string { return "wadm.owner." + lattice + ".host.list" }
-
-// answerWithin is how long an owner may take to answer.
-const answerWithin = 2 * time.Second
-
 // answerHosts is the API's wadm.api.{lattice}.host.list: the owner answers, in this process or in another.
 func (p *process) answerHosts(ctx context.Context, name, op, app string, _ []byte) ([]byte, bool) {
 	if op != string(wadmapi.OpList) || app != "" {
 		return nil, false
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	if o := p.owner(name); o != nil {
-		return o.listHosts(ctx), true
+	answer, err := p.askOwner(ctx, name, "host", "list", (*owner).listHosts)
+	if err != nil {
+		return encodeHosts(wadmapi.HostsReply{Result: wadmapi.ResultError, Message: err.Error()}), true
 	}
-	answer, err := p.nc.RequestWithContext(ctx, hostsQuestion(name), nil)
-	switch {
-	case err == nil:
-		return answer.Data, true
-	case errors.Is(err, nats.ErrNoResponders):
-		why := p.statuses.noOwner(name)
-		if why == "" {
-			why = "no wadm looks after it"
-		}
-		return encodeHosts(wadmapi.HostsReply{Result: wadmapi.ResultError, Message: fmt.Sprintf("lattice %s: %s", name, why)}), true
-	}
-	return encodeHosts(wadmapi.HostsReply{Result: wadmapi.ResultError,
-		Message: fmt.Sprintf("the owner of lattice %s does not answer: %v", name, err)}), true
-}
-
-// answerHosts answers a process that does not own the lattice.
-func (o *owner) answerHosts(m *nats.Msg) {
-	go func() { // the owner may be in the middle of a step; the next question need not wait for it
-		ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
-		defer cancel()
-		if err := m.Respond(o.listHosts(ctx)); err != nil {
-			o.log.Debug("a question was not answered", "subject", m.Subject, "error", err)
-		}
-	}()
+	return answer, true
 }
 
 func (o *owner) listHosts(ctx context.Context) []byte {

@@ -32,9 +32,9 @@ type owner struct {
 	saver   *saver
 	teller  *teller
 	asks    *nats.Subscription // questions for the owner's mind
-	views   chan chan engine.View
-	failed  chan error    // what ends the owner from beside the loop
-	done    chan struct{} // closed when the loop has ended
+	reads   chan func(Machine) // carried out between two steps: a machine is read by its owner's goroutine alone
+	failed  chan error         // what ends the owner from beside the loop
+	done    chan struct{}      // closed when the loop has ended
 
 	offline bool          // the connection is lost
 	late    engine.Output // what was decided while this owner might not act
@@ -48,7 +48,7 @@ func newOwner(t *tenure, epoch uint64, hosts *lane) (*owner, error) {
 	p := t.p
 	o := &owner{
 		t: t, lattice: t.lattice, epoch: epoch, log: t.log.With("epoch", epoch), inbox: newInbox(),
-		views: make(chan chan engine.View), failed: make(chan error, 1), done: make(chan struct{}),
+		reads: make(chan func(Machine)), failed: make(chan error, 1), done: make(chan struct{}),
 	}
 	o.saver = newSaver(p.stores.Runs, t.lattice, func(in engine.Saved) { o.inbox.put(in) })
 	o.machine = p.cfg.Machine(engine.Config{Lattice: t.lattice, Dialect: hosts.reach.Dialect, Epoch: epoch, Settings: p.cfg.Settings})
@@ -63,7 +63,7 @@ func newOwner(t *tenure, epoch uint64, hosts *lane) (*owner, error) {
 		o.control.Close()
 		return nil, err
 	}
-	if o.asks, err = p.nc.Subscribe(hostsQuestion(t.lattice), o.answerHosts); err != nil {
+	if o.asks, err = p.nc.Subscribe(ownerQuestion(t.lattice, "*", "*"), o.answer); err != nil {
 		o.control.Close()
 		o.feed.Close()
 		return nil, fmt.Errorf("listening to questions for the owner: %w", err)
@@ -95,24 +95,24 @@ func (o *owner) run(ctx context.Context) error {
 	defer wake.Stop()
 	for {
 		var ins []engine.Input
-		var reader chan engine.View
+		var read func(Machine)
 		select {
 		case <-ctx.Done():
 			return nil
 		case err := <-o.failed:
 			return err
-		case reader = <-o.views:
+		case read = <-o.reads:
 		case <-wake.C:
 			ins = append(ins, engine.Tick{})
 		case <-o.inbox.ready:
 		case <-o.feed.Ready():
 		}
-		if ins = o.gather(ins); len(ins) == 0 && reader == nil {
+		if ins = o.gather(ins); len(ins) == 0 && read == nil {
 			continue
 		}
 		out := o.machine.Step(o.t.p.clock.now(), ins...)
-		if reader != nil {
-			reader <- o.machine.View() // after a step, for the machine's time is that of its last one, and ages are read off it
+		if read != nil {
+			read(o.machine) // after a step, for the machine's time is that of its last one, and ages are read off it
 		}
 		o.carryOut(out)
 		if lost(ins) {
@@ -231,20 +231,28 @@ func (o *owner) fail(err error) {
 	}
 }
 
-// view asks the owner's goroutine for a copy of what it knows.
+// view is a copy of what the owner knows.
 func (o *owner) view(ctx context.Context) (engine.View, error) {
-	reader := make(chan engine.View, 1)
+	return readOf(ctx, o, Machine.View)
+}
+
+// readOf has the owner's goroutine copy something out of its machine.
+func readOf[T any](ctx context.Context, o *owner, of func(Machine) T) (T, error) {
+	var none T
+	answer := make(chan T, 1)
 	select {
-	case o.views <- reader:
+	case o.reads <- func(m Machine) { answer <- of(m) }:
 	case <-o.done:
-		return engine.View{}, errors.New("the owner has just ended")
+		return none, errEnded
 	case <-ctx.Done():
-		return engine.View{}, fmt.Errorf("asking the owner: %w", ctx.Err())
+		return none, fmt.Errorf("asking the owner: %w", ctx.Err())
 	}
 	select {
-	case v := <-reader:
+	case v := <-answer:
 		return v, nil
 	case <-o.done:
-		return engine.View{}, errors.New("the owner has just ended")
+		return none, errEnded
 	}
 }
+
+var errEnded = errors.New("the owner has just ended")

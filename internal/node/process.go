@@ -102,7 +102,7 @@ func (p *process) start(ctx context.Context) error {
 	p.relist(ctx)
 	p.api = api.New(p.nc, api.Options{
 		Models: p.stores.Models, Wishes: p.stores.Wishes, Status: p.statuses, Log: p.log,
-		Handlers: map[wadmapi.Category]api.Handler{wadmapi.CategoryHost: p.answerHosts}, Flat: p.flat.publish,
+		Handlers: map[wadmapi.Category]api.Handler{wadmapi.CategoryHost: p.answerHosts, wadmapi.CategoryLattice: p.answerLattice}, Flat: p.flat.publish,
 		Generation: p.cfg.Generation, Undeploy: p.cfg.Undeploy,
 	})
 	if err := p.api.Start(); err != nil {
