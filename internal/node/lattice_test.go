@@ -54,6 +54,24 @@ func TestTheLatticeIsTold(t *testing.T) {
 	})
 }
 
+// TestTheLatticeIsToldInBothGenerations asks a server of generation 0.3, to which nothing was deployed: it is no operation of 0.3.0, so the reply is the same.
+func TestTheLatticeIsToldInBothGenerations(t *testing.T) {
+	for _, g := range []wadmapi.Generation{wadmapi.Generation021, wadmapi.Generation03} {
+		t.Run(g.String(), func(t *testing.T) {
+			natstest.Bubble(t, func(t *testing.T) {
+				w := newWorld(t, wasmbus.DialectOTP, 2)
+				w.start(func(c *Config) { c.Generation = g })
+				time.Sleep(10 * time.Second)
+				r := w.ask("wadm.api.default.lattice.get", "")
+				seen, _ := r["lattice"].(map[string]any)
+				if hosts, _ := seen["hosts"].([]any); r["result"] != "success" || len(hosts) != 2 {
+					t.Errorf("%v", r)
+				}
+			})
+		})
+	}
+}
+
 func judgeLattice(t *testing.T, l *wadmapi.Lattice) {
 	t.Helper()
 	instances := 0
