@@ -67,6 +67,7 @@ type Engine struct {
 	proven    map[lattice.HostID]bool // silent hosts of run records that nobody answers for
 	doubts    map[lattice.Key]map[lattice.HostID]bool
 	echoes    map[place]echo
+	deaf      map[place]bool          // instances that get no calls
 	doubles   map[place]time.Duration // until when the second event of a start is expected
 	strangers map[lattice.HostID]stranger
 	asked     map[Question]QuestionID // outstanding, by what they are about (ID 0)
@@ -96,7 +97,7 @@ func New(cfg Config) *Engine {
 	e := &Engine{
 		cfg: cfg, state: lattice.New(), ledger: ledger.New(cfg.Settings.Ledger), apps: map[string]*app{},
 		pinged: lattice.Never, brake: lattice.Never, synced: lattice.Never, claimsAt: lattice.Never,
-		proven: map[lattice.HostID]bool{}, doubts: map[lattice.Key]map[lattice.HostID]bool{}, echoes: map[place]echo{}, strangers: map[lattice.HostID]stranger{}, doubles: map[place]time.Duration{},
+		proven: map[lattice.HostID]bool{}, doubts: map[lattice.Key]map[lattice.HostID]bool{}, echoes: map[place]echo{}, strangers: map[lattice.HostID]stranger{}, doubles: map[place]time.Duration{}, deaf: map[place]bool{},
 		asked: map[Question]QuestionID{}, pending: map[QuestionID]Question{}, again: map[Question]time.Duration{}, troubles: map[Question]string{},
 		users: newIndex(), look: newAttention(), restless: map[ledger.Work]bool{}, saves: map[SaveID]string{},
 	}
@@ -219,6 +220,9 @@ func (e *Engine) observe(ev lattice.Event) {
 		e.linksMissing(func(l lattice.Link) bool { return l.Slot() == gone.Slot }, surely)
 	}
 	e.stirred = e.stirred || eff.Changed || eff.Doubtful || eff.Restarted
+	if eff.Restarted || eff.Vanished {
+		e.hearing(eff.Host)
+	}
 	if eff.Restarted {
 		e.settled(e.ledger.HostRestarted(eff.Host, e.now))
 	}
@@ -508,6 +512,7 @@ func (e *Engine) settled(outs []ledger.Outcome) {
 	for i := range outs {
 		e.stirred = true
 		o := &outs[i]
+		e.silenced(o)
 		a := e.apps[o.Entry.App]
 		if a == nil {
 			continue

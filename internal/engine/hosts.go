@@ -131,6 +131,7 @@ func (e *Engine) unanswered(id lattice.HostID, nobodyListens bool) {
 		return
 	}
 	eff := e.state.Bury(id, e.now)
+	e.hearing(id)
 	e.settled(e.ledger.HostGone(id, e.now))
 	e.lostHost()
 	e.tellLost(h, "silent", eff.Apps)

@@ -28,6 +28,7 @@ type Reason string
 // The reasons, named by fact.
 const (
 	ReasonTooFew        Reason = "too-few"           // fewer run than wanted
+	ReasonNoCalls       Reason = "no-calls"          // what runs gets no calls until another one starts beside it
 	ReasonTooMany       Reason = "too-many"          // more run than wanted
 	ReasonIneligible    Reason = "host-not-eligible" // runs where no spread allows it
 	ReasonRemoved       Reason = "component-removed" // the revision no longer has it

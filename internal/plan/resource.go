@@ -77,6 +77,7 @@ func (j *job) run() {
 	}
 	j.changes(ready)
 	j.stops(missing)
+	j.awaken()
 	j.failures()
 }
 

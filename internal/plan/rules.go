@@ -18,11 +18,12 @@ type View struct {
 
 // Belief is what the owner may conclude now. The engine writes it.
 type Belief struct {
-	MayStart bool                      // what is missing is really missing: see design §5.2
-	StartAt  time.Duration             // when MayStart will be true by time alone; Never while nobody can say
-	Doubted  func(lattice.Key) bool    // an absence of the key somewhere is not proven yet
-	Silent   func(lattice.HostID) bool // it missed two heartbeats and is being asked: nothing new is given to it
-	Frozen   bool                      // disconnected, or many hosts vanished at once: nothing is done
+	MayStart bool                              // what is missing is really missing: see design §5.2
+	StartAt  time.Duration                     // when MayStart will be true by time alone; Never while nobody can say
+	Doubted  func(lattice.Key) bool            // an absence of the key somewhere is not proven yet
+	Silent   func(lattice.HostID) bool         // it missed two heartbeats and is being asked: nothing new is given to it
+	Deaf     func(lattice.HostID, string) bool // what runs of the component's id there gets no calls
+	Frozen   bool                              // disconnected, or many hosts vanished at once: nothing is done
 }
 
 // isOurs says that an item bears the application's annotation. On a 1.x host it must bear the manager's as well: a foreign tool may have

@@ -40,6 +40,7 @@ type ComponentTruth struct {
 	Annotations map[string]string
 	Count       int
 	Instances   []string          // OTP: instance ids, oldest first
+	Deaf        bool              // OTP: no call reaches them
 	Config      []string          // 1.x: names, later ones win
 	Values      map[string]string // 1.x: what they give now
 }
@@ -116,7 +117,7 @@ func (h *host) truth() HostTruth {
 		})
 		if i < 0 {
 			i = len(t.Components)
-			t.Components = append(t.Components, ComponentTruth{ID: a.key, Ref: a.code, Reported: a.ref, Annotations: notes})
+			t.Components = append(t.Components, ComponentTruth{ID: a.key, Ref: a.code, Reported: a.ref, Annotations: notes, Deaf: !h.otp.called[a.key]})
 		}
 		t.Components[i].Count++
 		t.Components[i].Instances = append(t.Components[i].Instances, a.id)
@@ -149,6 +150,9 @@ func (t Truth) String() string {
 			}
 			if len(c.Config) > 0 {
 				fmt.Fprintf(&b, " config %s%s", strings.Join(c.Config, ","), pairs(" ", c.Values))
+			}
+			if c.Deaf {
+				b.WriteString(" (gets no calls)")
 			}
 			b.WriteByte('\n')
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/wadm-go/wadm/internal/ledger"
 	"github.com/wadm-go/wadm/lattice"
@@ -75,12 +76,13 @@ func (v Voice) sayProviderOTP(c *ledger.Command) (Message, any, error) {
 }
 
 // callsLaneOTP: the stop of the last instances of an owner takes half a second to take down the calls of the key on that host. A start of the key waits
-// for its answer, so that it brings the calls back and is not caught in their end.
+// for its answer, so that it brings the calls back and is not caught in their end. The key of what starts may not be known yet; its tags share a repository.
 func callsLaneOTP(c *ledger.Command) string {
-	if c.Target.ID == "" {
-		return ""
+	repository, _, _ := strings.Cut(lattice.NormaliseRef(c.Target.Ref), "@")
+	if tag := strings.LastIndexByte(repository, ':'); tag > strings.LastIndexByte(repository, '/') {
+		repository = repository[:tag]
 	}
-	return "calls " + string(c.Host) + " " + c.Target.ID
+	return "calls " + string(c.Host) + " " + repository
 }
 
 // linkLaneOTP: a put and a delete of one link must not overtake each other.

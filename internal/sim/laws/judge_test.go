@@ -156,6 +156,13 @@ func (j *judge) runsOf(h *sim.HostTruth, c *ledger.Command) int {
 	return n
 }
 
+// deafOf says that no call reaches what runs of the component on the host.
+func (j *judge) deafOf(h *sim.HostTruth, c *ledger.Command) bool {
+	return j.w.otp && slices.ContainsFunc(h.Components, func(r sim.ComponentTruth) bool {
+		return r.Deaf && r.Ref == c.Target.Ref && r.Annotations[appspec] == c.App
+	})
+}
+
 func (j *judge) manifestOf(c *ledger.Command) *oam.Component {
 	m := j.w.want[c.App]
 	if m == nil {
@@ -219,14 +226,21 @@ func (j *judge) notTooMany(c *ledger.Command, truth *sim.Truth, at time.Duration
 			continue
 		}
 		n := j.runsOf(h, c)
+		reached := n
 		if f, ok := j.flight[c.App+" "+c.Component+" "+h.ID]; ok && (!j.w.otp || f.cmd.Target.Ref == c.Target.Ref) && j.open(f, h, at) {
 			n = max(n, f.cmd.To)
+			reached = n
+		} else if j.deafOf(h, c) {
+			reached = 0 // what no call reaches is of no use, until a start brings the calls back
 		}
-		before = append(before, pile{n, h.Labels})
+		if c.Reason != ledger.ReasonNoCalls {
+			reached = n
+		}
+		before = append(before, pile{reached, h.Labels})
 		if here {
-			n += c.To - c.From
+			reached = n + c.To - c.From
 		}
-		after = append(after, pile{n, h.Labels})
+		after = append(after, pile{reached, h.Labels})
 	}
 	useful := usable(after, scaler, daemon) - usable(before, scaler, daemon)
 	if useful < c.To-c.From {
@@ -502,6 +516,13 @@ func (j *judge) settled(app string, m *oam.Manifest, truth *sim.Truth) {
 			_, ref, _ := strings.Cut(what, " ")
 			if !expected[ref] && !j.anyForeign() { // a foreign start that crosses ours on the way leaves a host that lies about its image
 				j.fail("%s: %s still runs %s, which is not wanted", app, h.Name, what)
+			}
+		}
+	}
+	for k := range truth.Hosts {
+		for _, r := range truth.Hosts[k].Components {
+			if r.Deaf && r.Annotations[appspec] == app && !j.anyForeign() && !j.w.followed {
+				j.fail("%s: no call reaches %s on %s", app, r.Ref, truth.Hosts[k].Name) // an owner that follows does not know it, nor what others stop
 			}
 		}
 	}

@@ -24,6 +24,7 @@ type world struct {
 	source   map[string]string // of the last manifest of each application
 	judge    *judge
 	trail    []string
+	followed bool // an owner has crashed, and another followed
 }
 
 var zones = []string{"a", "b", "c"}
@@ -75,6 +76,9 @@ func (w *world) host() string { return rapid.SampledFrom(w.hosts).Draw(w.t, "hos
 // image is a reference of the component: few tags, so that versions change and repeat; sometimes another repository; sometimes one whose first
 // fetches fail.
 func (w *world) image(app, component string) string {
+	if w.otp && component != "prov" && rapid.IntRange(0, 3).Draw(w.t, "shared") == 0 {
+		return "r.example/shared-" + component + ":1" // both applications run it, on the same hosts
+	}
 	repo := rapid.SampledFrom([]string{"r", "r", "r", "s"}).Draw(w.t, "registry")
 	tag := rapid.SampledFrom([]string{"1", "2"}).Draw(w.t, "tag")
 	ref := repo + ".example/" + app + "-" + component + ":" + tag
@@ -243,6 +247,7 @@ func (w *world) act() {
 		w.fault("heal", w.p.Cluster.Heal)
 	case "crash":
 		w.note("the owner crashes and another follows")
+		w.followed = true
 		w.p.Crash()
 		w.p.Run(time.Duration(rapid.IntRange(0, 3000).Draw(w.t, "gap")) * time.Millisecond)
 		w.p.Start()
