@@ -35,7 +35,7 @@ var (
 	running  = []string{"internal/node"}
 	command  = []string{"cmd"}
 	simulate = []string{"internal/sim"}
-	testOnly = []string{"internal/storetest", "internal/natstest", "internal/guard", "internal/whole"}
+	testOnly = []string{"internal/storetest", "internal/natstest", "internal/redistest", "internal/guard", "internal/whole"}
 	measure  = []string{"internal/bench"} // above everything: it takes the real parts, and plays the hosts and the server around them
 
 	everyone = slices.Concat(words, core, translate, contract, together, tongue, shells, samples, running, command, simulate, testOnly, measure)
@@ -123,6 +123,10 @@ var forbidden = []edge{
 		why: "a contract suite is imported by tests alone"},
 	{from: everyone, to: []string{"internal/natstest"}, except: []string{"internal/natstest"},
 		why: "the embedded test server is imported by tests alone"},
+	{from: everyone, to: []string{"internal/redistest"}, except: []string{"internal/redistest"},
+		why: "the test server is imported by tests alone"},
+	{from: everyone, to: []string{"github.com/redis/go-redis/v9"}, except: []string{"internal/redisstore", "internal/bench"},
+		why: "one technology, one shell; everything else meets Redis through the contract of the stores"},
 	{from: everyone, to: []string{"internal/guard"}, except: []string{"internal/guard"},
 		why: "the guards are imported by nobody"},
 }

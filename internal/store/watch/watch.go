@@ -76,6 +76,16 @@ func (b *Board[T]) Drop(lattice, name string, rev store.Revision) {
 	b.tell(lattice, store.Change[T]{Name: name, Revision: rev, Gone: true})
 }
 
+// Lose removes one record without telling anybody: its absence means nothing.
+func (b *Board[T]) Lose(lattice, name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.lattices[lattice], name)
+	if len(b.lattices[lattice]) == 0 {
+		delete(b.lattices, lattice)
+	}
+}
+
 // Load replaces everything after a gap: what happened meanwhile is not known, so every watcher begins again.
 func (b *Board[T]) Load(all map[string][]Entry[T]) {
 	b.mu.Lock()
