@@ -16,6 +16,7 @@ import (
 	"github.com/wadm-go/wadm/internal/engine"
 	"github.com/wadm-go/wadm/internal/memstore"
 	"github.com/wadm-go/wadm/internal/natstest"
+	"github.com/wadm-go/wadm/internal/store"
 	"github.com/wadm-go/wadm/wadmapi"
 	"github.com/wadm-go/wadm/wasmbus"
 )
@@ -130,6 +131,31 @@ func TestAHandOverWaitsForWhatIsUnderWay(t *testing.T) {
 			t.Errorf("an owner failed\n%s", w.log)
 		}
 	})
+}
+
+// TestAnOwnerThatIsKilledIsFollowedWithinLeaseAndASecond, at whatever moment between two renewals and two looks.
+func TestAnOwnerThatIsKilledIsFollowedWithinLeaseAndASecond(t *testing.T) {
+	for _, name := range []string{"host-a", "host-b"} { // the rightful owner, and the other one, which has come first
+		for offset := time.Duration(0); offset < time.Second; offset += 130 * time.Millisecond {
+			natstest.Bubble(t, func(t *testing.T) {
+				w := emptyWorld(t)
+				f := &factory{}
+				id := strings.TrimPrefix(name, "host-")
+				a, cut := w.startCut(f, id)
+				time.Sleep(1200 * time.Millisecond)
+				next := map[string]string{"a": "b", "b": "a"}[id]
+				w.startCut(f, next)
+				time.Sleep(1500*time.Millisecond + offset)
+				cut.off.Store(true)
+				a.p.nc.Close()
+				killed := time.Now()
+				w.until("the other one owns the lattice", store.LeaseTTL+time.Second, func() bool { return f.last().cfg.Epoch == 2 })
+				if took := time.Since(killed); took > store.LeaseTTL+time.Second {
+					t.Errorf("%s killed %s after something: followed after %s", name, offset, took)
+				}
+			})
+		}
+	}
 }
 
 // TestALatticeStaysWithWhoCanWorkForIt: the rightful owner lives, and cannot reach the store.

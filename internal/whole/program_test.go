@@ -41,9 +41,9 @@ func build(t *testing.T) string {
 }
 
 // launch starts the program. It has no environment but the one that a Go program needs, so nobody's WADM_… changes the test.
-func launch(t *testing.T, bin, url string) *program {
+func launch(t *testing.T, bin, url string, args ...string) *program {
 	t.Helper()
-	p := &program{t: t, cmd: exec.Command(bin, "--nats-server", url), log: &natstest.Logbook{}, ended: make(chan struct{})}
+	p := &program{t: t, cmd: exec.Command(bin, append([]string{"--nats-server", url}, args...)...), log: &natstest.Logbook{}, ended: make(chan struct{})}
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	p.cmd.Stderr = p.log
 	if err := p.cmd.Start(); err != nil {
