@@ -5,12 +5,15 @@ import "slices"
 // Validate03 applies every rule to a document of Decode03: first those of wadm
 // 0.3.0 with its texts (Compat), the last found first, as its reply strings them
 // together; then all of Validate's save that of the version "latest", which
-// 0.3.0 took like any other.
+// 0.3.0 took like any other. None of those is Compat here.
 func Validate03(d *Document) Diagnostics {
 	if d == nil || d.Manifest == nil {
 		return nil
 	}
 	rest := ValidateStored(d)
+	for i := range rest {
+		rest[i].Compat = false // 0.21.1's words, if any
+	}
 	if !d.grammar03 {
 		return rest
 	}
