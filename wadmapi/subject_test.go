@@ -1,6 +1,7 @@
 package wadmapi
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -81,4 +82,42 @@ func FuzzParseSubject(f *testing.F) {
 			t.Errorf("ParseSubject(%q) loses something: %q", subject, s.String())
 		}
 	})
+}
+
+func TestParseSubjectOfGeneration03(t *testing.T) {
+	for subject, want := range map[string]string{
+		"wadm.api.default.model.list":           "{default model list }",
+		"wadm.api.default.model.put":            "{default model put }",
+		"wadm.api.default.model.get.shop":       "{default model get shop}",
+		"wadm.api.l-1.model.undeploy.größe":     "{l-1 model undeploy größe}",
+		"wadm.api.default.host.list":            "{default host list }", // ours
+		"wadm.api.default.lattice.get.x":        "{default lattice get x}",
+		"wadm.api.default.model.get":            string(Unexpected),
+		"wadm.api.default.model.status.shop":    string(Unexpected),
+		"wadm.api.default.model.list.extra":     string(Unexpected),
+		"wadm.api.default.model.get.shop.extra": string(Unexpected),
+		"wadm.api.default.model.del":            string(Unexpected),
+		"wadm.api.default.model.get.":           string(Unexpected),
+		"wadm.api.default.thing.list":           string(Unexpected),
+		"wadm.api.default":                      string(Unexpected),
+		"other.api.default.model.list":          string(Unexpected),
+		"wadm.api.x:y.model.list":               `Received unexpected API request: lattice name "x:y" is not allowed: only letters, digits, dashes and underscores are`,
+	} {
+		s, err := Generation03.ParseSubject(subject)
+		got := fmt.Sprintf("{%s %s %s %s}", s.Lattice, s.Category, s.Op, s.Name)
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s is read as %s, want %s", subject, got, want)
+		}
+	}
+	for _, g := range []Generation{Generation021, Generation03} {
+		if again, err := ParseGeneration(g.String()); err != nil || again != g {
+			t.Errorf("%s is read back as %s (%v)", g, again, err)
+		}
+	}
+	if _, err := ParseGeneration("0.4"); err == nil {
+		t.Error("an unknown generation is taken")
+	}
 }

@@ -78,6 +78,7 @@ func refused03(errs oam.Diagnostics) string {
 	var parts, rules []string
 	for _, e := range errs {
 		switch {
+		case !e.Compat && e.Covered: // another one says it better
 		case !e.Compat:
 			return firstMessage(e)
 		case e.Path == "metadata.name", e.Path == "metadata.annotations.version":
