@@ -101,6 +101,9 @@ func show(name, value string, from settings.Origin) shown {
 	if value != "" && slices.Contains(secretFlags, name) {
 		value = shownSecret
 	}
+	if name == "redis-url" && value != "" {
+		value = shownRedis(value)
+	}
 	return shown{Name: name, Value: withoutPasswords(value), Origin: from.Kind.String(), Place: from.Place, place: from.String()}
 }
 

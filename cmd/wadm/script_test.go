@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/wadm-go/wadm/internal/natstest"
+	"github.com/wadm-go/wadm/internal/redistest"
 )
 
 func TestMain(m *testing.M) {
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the program as its users do. A script finds a NATS with JetStream at $NATS, one without at $NATS_PLAIN, one whose user may
-// use neither JetStream nor the API at $NATS_POOR, the same with a wrong password at $NATS_WRONG, and the examples in $EXAMPLES.
+// use neither JetStream nor the API at $NATS_POOR, the same with a wrong password at $NATS_WRONG, a Redis at $REDIS, and the examples in $EXAMPLES.
 func TestScripts(t *testing.T) {
 	examples, err := filepath.Abs("../../examples")
 	if err != nil {
@@ -44,6 +45,9 @@ func TestScripts(t *testing.T) {
 				url := natstest.Start(tb, poor).ClientURL()
 				e.Setenv("NATS_POOR", url)
 				e.Setenv("NATS_WRONG", strings.Replace(url, "nats://", "nats://u:wrong@", 1))
+			}
+			if strings.Contains(tb.Name(), "redis") {
+				e.Setenv("REDIS", redistest.Start(tb).URL())
 			}
 			return nil
 		},

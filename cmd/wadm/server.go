@@ -28,6 +28,7 @@ import (
 type serverFlags struct {
 	cli.Login
 	clusterFlags
+	redis      redisFlags
 	domain     string
 	bucket     string
 	structured bool
@@ -69,7 +70,7 @@ var serverEnv = slices.Concat([]settings.Var{
 	{Flag: "api-generation", Names: []string{"WADM_API_GENERATION"}},
 	{Flag: "undeploy-default", Names: []string{"WADM_UNDEPLOY_DEFAULT"}},
 	{Flag: "profile", Names: []string{"WADM_PROFILE"}},
-}, asVars(clusterEnv), asVars(cli.LoginEnv), olderEnv)
+}, asVars(clusterEnv), asVars(cli.LoginEnv), redisEnv, olderEnv)
 
 // asVars are variables as settings.
 func asVars(vars []cli.EnvVar) []settings.Var {
@@ -86,6 +87,7 @@ func (f *serverFlags) add(fs *pflag.FlagSet) {
 	f.Login.Flags(fs)
 	f.clusterFlags.add(fs)
 	f.older.add(fs)
+	f.redis.add(fs)
 	fs.StringVarP(&f.domain, "jetstream-domain", "d", "", "JetStream domain")
 	fs.StringVar(&f.bucket, "manifest-bucket-name", "wadm_manifests", "bucket that holds the manifests")
 	fs.BoolVarP(&f.structured, "structured-logging", "l", false, "log as JSON")
@@ -93,7 +95,7 @@ func (f *serverFlags) add(fs *pflag.FlagSet) {
 	fs.DurationVar(&f.decay, "host-status-decay", lattice.DefaultDecay, "age of a heartbeat at which a host is shown as warn, then fail, then unavailable; nothing is done about it")
 	fs.StringSliceVar(&f.lattices, "lattice", []string{"default"}, "lattice to look after even while nothing is stored for it; may be repeated")
 	fs.StringVar(&f.dialect, "lattice-dialect", "auto", "how the hosts talk: auto, v1 (wasmCloud 1.x) or otp (0.55 to 0.63)")
-	fs.StringVar(&f.store, "store", "nats", "where models live: nats (JetStream) or memory (gone at the end)")
+	fs.StringVar(&f.store, "store", "nats", "where models live: nats (JetStream), redis (beside wadm 0.3.0) or memory (gone at the end)")
 	fs.BoolVar(&f.bareEvents, "bare-events", true, "publish the events of generation 0.3 on bare "+wadmapi.EventPrefix+" too, as 0.3.0 did, beside "+wadmapi.FlatSubject("{lattice}"))
 	fs.StringVar(&f.generation, "api-generation", "0.21", "how requests are answered: 0.21 or 0.3")
 	fs.StringVar(&f.undeploy, "undeploy-default", "", "what an undeploy does with what runs, where the request does not say it: stop, or release to let it go on\n(default stop in API generation 0.21, release in 0.3)")
@@ -173,26 +175,34 @@ func (f *serverFlags) config(told *settings.Settings, log *slog.Logger) (node.Co
 	if err := f.clients(&cfg); err != nil {
 		return node.Config{}, err
 	}
-	switch f.store {
-	case "nats":
-		cfg.Open = openNATS(kvstore.Options{Domain: f.domain, Manifests: f.bucket})
-	case "memory":
-		cfg.Open = openMemory
-	default:
-		return node.Config{}, cli.Usagef("--store %s is not known: nats or memory", f.store)
+	records, err := f.stores(&cfg, told)
+	if err != nil {
+		return node.Config{}, err
 	}
-	if err := f.apply(&cfg, f.records(), log); err != nil {
+	if err := f.apply(&cfg, records, log); err != nil {
 		return node.Config{}, err
 	}
 	return cfg, nil
 }
 
-// records names the records that this process works with, without secrets: processes with others are no cluster with it.
-func (f *serverFlags) records() string {
-	if f.store == "memory" {
-		return memoryRecords()
+// stores says where the records are, and names them without secrets: processes with others are no cluster with this one.
+func (f *serverFlags) stores(cfg *node.Config, told *settings.Settings) (records string, err error) {
+	switch f.store {
+	case "nats":
+		cfg.Open = openNATS(kvstore.Options{Domain: f.domain, Manifests: f.bucket})
+		return fmt.Sprintf("nats:%s/%s", f.domain, f.bucket), nil
+	case "redis":
+		target, err := f.redis.target(told, cfg.Log)
+		if err != nil {
+			return "", err
+		}
+		cfg.Open = openRedis(target, cfg.Log)
+		return "redis:" + target.Records(), nil
+	case "memory":
+		cfg.Open = openMemory
+		return memoryRecords(), nil
 	}
-	return fmt.Sprintf("%s:%s/%s", f.store, f.domain, f.bucket)
+	return "", cli.Usagef("--store %s is not known: nats, redis or memory", f.store)
 }
 
 // clients sets what clients of the API are told.

@@ -41,6 +41,9 @@ func (t *Target) String() string {
 	return s
 }
 
+// Records names the records there: the same for everybody who means the same database by the same address.
+func (t *Target) Records() string { return t.String() + "/" + strconv.Itoa(t.db) }
+
 // ParseURL reads where a Redis is (URLForms). Query parameters: db; ca, cert, key (PEM files, for TLS); insecure=true (TLS without looking at
 // the certificate); sentinel_user, sentinel_password. The error names the part at fault and never repeats a password.
 func ParseURL(text string) (*Target, error) {

@@ -34,7 +34,7 @@ const (
 // encodeVersion writes the term that 0.3.0 reads. Where the text as put is not known, the manifest takes its place.
 func encodeVersion(app string, v store.Version) ([]byte, error) {
 	vetted := oam.Vetted{Name: app, Version: v.Version, Description: oam.UnnamedDescription}
-	if d, ds := oam.Decode(v.Manifest, oam.FormatJSON); d != nil && !ds.HasErrors() {
+	if d, ds := oam.Decode03(v.Manifest); d != nil && !ds.HasErrors() {
 		vetted = oam.Vet(d.Manifest)
 		vetted.Name, vetted.Version = app, v.Version // as the keys say
 	}
@@ -186,7 +186,7 @@ func decodeVersion(app, version string, data []byte) (store.Version, error) {
 		return store.Version{}, errors.New("its raw is not a binary")
 	}
 	out := store.Version{Version: version, Raw: []byte(raw)}
-	if d, ds := oam.Decode(out.Raw, oam.FormatAuto); d != nil && !ds.HasErrors() && d.Manifest.Metadata.Name == app && sameVersion(d.Manifest, version) {
+	if d, ds := oam.Decode03(out.Raw); d != nil && !ds.HasErrors() && d.Manifest.Metadata.Name == app && sameVersion(d.Manifest, version) {
 		out.Manifest = oam.Canonical(d.Manifest)
 		return out, nil
 	}
@@ -200,7 +200,7 @@ func decodeVersion(app, version string, data []byte) (store.Version, error) {
 }
 
 func sameVersion(m *oam.Manifest, version string) bool {
-	return m.Version() == version || oam.StripV(m.Version()) == version
+	return m.Version() == version || m.Version() == oam.StripV(version)
 }
 
 // manifestOf writes the manifest that 0.3.0's reading stands for. It is not judged: what is wrong in it is said when it is deployed.
