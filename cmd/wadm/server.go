@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"slices"
 	"time"
 
@@ -34,6 +35,7 @@ type serverFlags struct {
 	structured bool
 	cleanup    uint
 	decay      time.Duration
+	admin      string
 	lattices   []string
 	dialect    string
 	store      string
@@ -44,7 +46,7 @@ type serverFlags struct {
 	older      olderFlags
 
 	hostID, maxJobs, stateBucket, persistence string // understood, and without effect here
-	prefix, admin, streamPrefix               string // not there yet
+	prefix, streamPrefix                      string // not there yet
 	multitenant, tracing                      bool
 }
 
@@ -92,6 +94,7 @@ func (f *serverFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.bucket, "manifest-bucket-name", "wadm_manifests", "bucket that holds the manifests")
 	fs.BoolVarP(&f.structured, "structured-logging", "l", false, "log as JSON")
 	fs.UintVar(&f.cleanup, "cleanup-interval", 70, "seconds after which a host that is silent and cannot be asked counts as dead")
+	fs.StringVar(&f.admin, "http-admin", "", "where to answer /livez and /readyz over HTTP, e.g. 127.0.0.1:8080; nowhere if empty")
 	fs.DurationVar(&f.decay, "host-status-decay", lattice.DefaultDecay, "age of a heartbeat at which a host is shown as warn, then fail, then unavailable; nothing is done about it")
 	fs.StringSliceVar(&f.lattices, "lattice", []string{"default"}, "lattice to look after even while nothing is stored for it; may be repeated")
 	fs.StringVar(&f.dialect, "lattice-dialect", "auto", "how the hosts talk: auto, v1 (wasmCloud 1.x) or otp (0.55 to 0.63)")
@@ -105,11 +108,10 @@ func (f *serverFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.stateBucket, "state-bucket-name", "", "accepted as by 0.21.1, without effect")
 	fs.StringVar(&f.persistence, "stream-persistence", "", "accepted as by 0.21.1, without effect")
 	fs.StringVar(&f.prefix, "api-prefix", wadmapi.APIPrefix, "only "+wadmapi.APIPrefix+" for now")
-	fs.StringVar(&f.admin, "http-admin", "", "not there yet")
 	fs.StringVar(&f.streamPrefix, "stream-prefix", "", "not there yet")
 	fs.BoolVar(&f.multitenant, "multitenant", false, "not there yet")
 	fs.BoolVar(&f.tracing, "tracing", false, "not there yet")
-	for _, name := range []string{"max-jobs", "state-bucket-name", "stream-persistence", "http-admin", "stream-prefix", "multitenant", "tracing"} {
+	for _, name := range []string{"max-jobs", "state-bucket-name", "stream-persistence", "stream-prefix", "multitenant", "tracing"} {
 		_ = fs.MarkHidden(name) // each was made above
 	}
 }
@@ -163,10 +165,15 @@ func (f *serverFlags) config(told *settings.Settings, log *slog.Logger) (node.Co
 	if f.decay <= 0 {
 		return node.Config{}, cli.Usagef("--host-status-decay must be above 0")
 	}
+	if f.admin != "" {
+		if _, _, err := net.SplitHostPort(f.admin); err != nil {
+			return node.Config{}, cli.Usagef("--http-admin %s is no HOST:PORT", f.admin)
+		}
+	}
 	settings := engine.Defaults()
 	settings.Cleanup = time.Duration(f.cleanup) * time.Second
 	cfg := node.Config{
-		URL: login.URL(), Options: options, Lattices: lattices, Dialect: dialect, Reach: reach, Settings: settings, HostDecay: f.decay, Log: log,
+		URL: login.URL(), Options: options, Lattices: lattices, Dialect: dialect, Reach: reach, Settings: settings, HostDecay: f.decay, Admin: f.admin, Log: log,
 		Streams: f.store == "nats", Domain: f.domain, NoBareEvents: !f.bareEvents,
 		Ready: func(nc *nats.Conn) {
 			log.Info("ready", "version", version, "server", nc.ConnectedUrlRedacted(), "lattices", lattices, "store", f.store)
@@ -219,8 +226,6 @@ func (f *serverFlags) clients(cfg *node.Config) (err error) {
 // later refuses what an older wadm could do and this one cannot yet, for nobody should run without what they asked for and not know it.
 func (f *serverFlags) later(log *slog.Logger) error {
 	switch {
-	case f.admin != "":
-		return cli.Usagef("--http-admin (WADM_HTTP_ADMIN) is not there yet: leave it out; there is no health server")
 	case f.prefix != wadmapi.APIPrefix:
 		return cli.Usagef("--api-prefix (WADM_API_PREFIX) other than %s is not there yet", wadmapi.APIPrefix)
 	case f.streamPrefix != "":

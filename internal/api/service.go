@@ -136,6 +136,9 @@ func (s *Service) Start() error {
 	return nil
 }
 
+// Listening says that the server hands requests to us: Start has returned, Stop was not called, and the subscription was not taken away.
+func (s *Service) Listening() bool { return s.sub != nil && s.sub.IsValid() }
+
 // Stop takes no more requests, lets those in the house be answered, and returns; or gives up when ctx ends.
 func (s *Service) Stop(ctx context.Context) error {
 	if s.sub == nil {

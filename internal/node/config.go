@@ -64,6 +64,7 @@ type Config struct {
 	Generation    wadmapi.Generation          // what clients of the API expect to hear [0.21]
 	Undeploy      api.UndeployDefault         // what becomes of what runs where an undeploy does not say it [by generation]
 	Streams       bool                        // make wadm_status and wadm_events where they are missing
+	Admin         string                      // where /livez and /readyz are answered over HTTP, host:port [nowhere]
 	HostDecay     time.Duration               // age of a heartbeat at which a host stops being shown as healthy [lattice.DefaultDecay]
 	Relist        time.Duration               // how often the stores are asked for new lattices [10 s]
 	Drain         time.Duration               // how long a clean stop waits for what is under way [5 s]

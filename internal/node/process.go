@@ -31,6 +31,7 @@ type process struct {
 	api      *api.Service
 	flat     *flatPress
 	troubles troubles
+	health   health
 
 	streamless bool // the streams could not be made; of serve's goroutine
 
@@ -62,14 +63,20 @@ func open(ctx context.Context, cfg Config) (*process, error) {
 	p.statuses = newStatuses(p.clock)
 	p.flat = newFlatPress(!cfg.NoBareEvents, p.log)
 	p.peers = newPeers(p)
-	if err := p.connect(); err != nil {
+	if err := p.answerProbes(); err != nil {
 		return nil, err
 	}
+	if err := p.connect(); err != nil {
+		p.closeProbes()
+		return nil, err
+	}
+	p.health.connected.Store(true)
 	if err := p.start(ctx); err != nil {
 		p.mu.Lock()
 		p.closing = true
 		p.mu.Unlock()
 		p.end()
+		p.closeProbes()
 		return nil, err
 	}
 	return p, nil
@@ -80,6 +87,7 @@ func (p *process) start(ctx context.Context) error {
 	if p.stores, err = p.cfg.Open(ctx, p.nc); err != nil {
 		return fmt.Errorf("opening the store: %w", err)
 	}
+	p.health.opened.Store(true)
 	if err := p.peers.join(ctx); err != nil {
 		return err
 	}
@@ -108,6 +116,7 @@ func (p *process) start(ctx context.Context) error {
 	if err := p.api.Start(); err != nil {
 		return fmt.Errorf("starting the API: %w", err)
 	}
+	p.health.serving.Store(true)
 	if p.cfg.Ready != nil {
 		p.cfg.Ready(p.nc)
 	}
@@ -119,6 +128,7 @@ func (p *process) serve(ctx context.Context) error {
 	again := time.NewTicker(p.cfg.Relist)
 	defer again.Stop()
 	for {
+		p.turn()
 		select {
 		case <-ctx.Done():
 			return nil
@@ -142,6 +152,7 @@ func (p *process) close() error {
 	defer cancel()
 	err := p.api.Stop(ctx)
 	p.end()
+	p.closeProbes()
 	p.log.Info("stopped")
 	return err
 }
