@@ -1,16 +1,17 @@
 // Package client talks to a wadm server over NATS: it puts manifests, deploys and undeploys applications, and asks about them and their hosts.
 //
 // It knows the subjects and replies of package wadmapi and turns a refusal into a typed error. It opens no connection and reads no file:
-// the caller brings a NATS connection and the bytes of a manifest. It works with wadm 0.21.1 too, save for [Client.Hosts] and [Client.Observed]. The command line
-// stands on it, and so may any other program.
+// the caller brings a NATS connection and the bytes of a manifest. The command line stands on it, and so may any other program.
+//
+// The server may be of either generation, also the real wadm 0.21.1 or 0.3.0: a Client learns which from the first reply that tells, and its results are
+// the same for both, as far as the server knows them. What a server cannot do is an error, [ErrUnsupported].
 package client
 
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -26,6 +27,7 @@ type Client struct {
 	nc      *nats.Conn
 	lattice string
 	timeout time.Duration
+	speaks  atomic.Int32 // generation of the server + 1, 0: not known yet
 }
 
 // Option changes a Client.
@@ -57,66 +59,125 @@ func (c *Client) Put(ctx context.Context, manifest []byte, contentType string) (
 	if contentType != "" {
 		m.Header.Set("Content-Type", contentType)
 	}
-	return request[wadmapi.PutReply](ctx, c, m)
+	a, err := c.ask(ctx, m)
+	if err != nil {
+		return wadmapi.PutReply{}, err
+	}
+	if a.is03() {
+		return c.put03(ctx, a)
+	}
+	return decode[wadmapi.PutReply](a)
 }
 
 // Deploy says that a version of an application shall run; an empty version is the one put last. The server has accepted when it returns;
 // what runs is told by Status. Errors: ErrNotFound for an unknown application, *Error for an unknown version or a refusal.
 func (c *Client) Deploy(ctx context.Context, app, version string) (wadmapi.DeployReply, error) {
-	return ask[wadmapi.DeployReply](ctx, c, wadmapi.OpDeploy, app, version)
+	named, err := c.name(ctx, app, version)
+	if err != nil {
+		return wadmapi.DeployReply{}, err
+	}
+	a, err := c.askAbout(ctx, wadmapi.OpDeploy, app, wadmapi.VersionRequest{Version: named})
+	if err != nil {
+		return wadmapi.DeployReply{}, err
+	}
+	if a.is03() {
+		return deployed03(app, named), nil
+	}
+	return decode[wadmapi.DeployReply](a)
 }
 
-// Undeploy says that nothing of an application shall run. It is no error if nothing was to run. Errors: ErrNotFound.
-func (c *Client) Undeploy(ctx context.Context, app string) (wadmapi.DeployReply, error) {
-	return ask[wadmapi.DeployReply](ctx, c, wadmapi.OpUndeploy, app, "")
-}
-
-// Delete takes a version of an application out of the store, or all of them when version is empty; what runs of it is undeployed. When there
-// was nothing to delete, the result is wadmapi.ResultNoop and no error.
-func (c *Client) Delete(ctx context.Context, app, version string) (wadmapi.DeleteReply, error) {
-	return ask[wadmapi.DeleteReply](ctx, c, wadmapi.OpDelete, app, version)
-}
-
-// List gives all applications of the lattice by ascending name.
+// List gives all applications of the lattice by ascending name. A server of generation 0.3 does not say which version is deployed, so it is asked for each
+// application that is; where it does not answer that, DeployedVersion is nil.
 func (c *Client) List(ctx context.Context) ([]wadmapi.ModelSummary, error) {
-	r, err := request[wadmapi.ListReply](ctx, c, nats.NewMsg(wadmapi.ModelSubject(c.lattice, wadmapi.OpGet, "")))
-	return r.Models, err
+	if g, known := c.Generation(); !known || g == wadmapi.Generation021 {
+		a, err := c.ask(ctx, nats.NewMsg(wadmapi.ModelSubject(c.lattice, wadmapi.OpGet, "")))
+		if err == nil {
+			r, err := decode[wadmapi.ListReply](a)
+			return r.Models, err
+		}
+		if !c.is03() {
+			return nil, err
+		}
+	}
+	return c.list03(ctx)
 }
 
 // Get gives the manifest of a version, or of the one put last when version is empty, in normalised form. Errors: ErrNotFound.
 func (c *Client) Get(ctx context.Context, app, version string) (json.RawMessage, error) {
-	r, err := ask[wadmapi.GetReply](ctx, c, wadmapi.OpGet, app, version)
+	named, err := c.name(ctx, app, version)
+	if err != nil {
+		return nil, err
+	}
+	a, err := c.askAbout(ctx, wadmapi.OpGet, app, wadmapi.VersionRequest{Version: named})
+	if err != nil {
+		return nil, err
+	}
+	if a.is03() {
+		return manifest03(a)
+	}
+	r, err := decode[wadmapi.GetReply](a)
 	return r.Manifest, err
 }
 
 // Versions gives the stored versions of an application, oldest first. Errors: ErrNotFound.
 func (c *Client) Versions(ctx context.Context, app string) ([]wadmapi.VersionInfo, error) {
-	r, err := ask[wadmapi.VersionsReply](ctx, c, wadmapi.OpVersions, app, "")
+	a, err := c.askAbout(ctx, wadmapi.OpVersions, app, nil)
+	if err != nil {
+		return nil, err
+	}
+	if a.is03() {
+		return versions03(app, a)
+	}
+	r, err := decode[wadmapi.VersionsReply](a)
 	return r.Versions, err
 }
 
-// Status gives the last status told of an application. One that does not exist is "undeployed".
+// Status gives the last status told of an application. One that does not exist is "undeployed". A server of generation 0.3 tells its state alone; the
+// real 0.3.0 says "idle" when time has passed, which reads "deployed" here and proves nothing.
 func (c *Client) Status(ctx context.Context, app string) (wadmapi.Status, error) {
-	r, err := ask[wadmapi.StatusReply](ctx, c, wadmapi.OpStatus, app, "")
-	if err != nil || r.Status == nil {
-		return wadmapi.NewStatus(wadmapi.StatusUndeployed, ""), err
+	if !c.is03() {
+		a, err := c.askAbout(ctx, wadmapi.OpStatus, app, nil)
+		if err == nil {
+			r, err := decode[wadmapi.StatusReply](a)
+			if err != nil || r.Status == nil {
+				return wadmapi.NewStatus(wadmapi.StatusUndeployed, ""), err
+			}
+			return *r.Status, nil
+		}
+		if !c.is03() {
+			return wadmapi.NewStatus(wadmapi.StatusUndeployed, ""), err
+		}
 	}
-	return *r.Status, nil
+	return c.status03(ctx, app)
 }
 
-// Hosts gives the hosts of the lattice, as the owner of the lattice sees them.
+// Hosts gives the hosts of the lattice, as the owner of the lattice sees them. Errors: ErrUnsupported from the real 0.21.1 and 0.3.0.
 func (c *Client) Hosts(ctx context.Context) ([]wadmapi.Host, error) {
-	r, err := request[wadmapi.HostsReply](ctx, c, nats.NewMsg(wadmapi.HostListSubject(c.lattice)))
+	a, err := c.ask(ctx, nats.NewMsg(wadmapi.HostListSubject(c.lattice)))
+	if err != nil {
+		return nil, err
+	}
+	r, err := decode[wadmapi.HostsReply](a)
 	return r.Hosts, err
 }
 
-// Observed gives all that the owner of the lattice has observed.
+// Observed gives all that the owner of the lattice has observed. Errors: ErrUnsupported from the real 0.21.1 and 0.3.0.
 func (c *Client) Observed(ctx context.Context) (wadmapi.Lattice, error) {
-	r, err := request[wadmapi.LatticeReply](ctx, c, nats.NewMsg(wadmapi.LatticeGetSubject(c.lattice)))
+	a, err := c.ask(ctx, nats.NewMsg(wadmapi.LatticeGetSubject(c.lattice)))
+	if err != nil {
+		return wadmapi.Lattice{}, err
+	}
+	r, err := decode[wadmapi.LatticeReply](a)
 	if err != nil || r.Lattice == nil {
 		return wadmapi.Lattice{}, err
 	}
 	return *r.Lattice, nil
+}
+
+// Generation is what the server speaks; false while no reply has told.
+func (c *Client) Generation() (wadmapi.Generation, bool) {
+	g := c.speaks.Load()
+	return wadmapi.Generation(max(g-1, 0)), g > 0
 }
 
 // SubscribeStatus sends each status that is told of an application from now on, until ctx ends; the channel is closed then. A reader that
@@ -170,69 +231,4 @@ func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFu
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeout(ctx, c.timeout)
-}
-
-// ask sends a request about one application. An empty version sends no body, which older servers understand too.
-func ask[R any](ctx context.Context, c *Client, op wadmapi.Op, app, version string) (R, error) {
-	var none R
-	if err := fits(app); err != nil {
-		return none, err
-	}
-	m := nats.NewMsg(wadmapi.ModelSubject(c.lattice, op, app))
-	if version != "" {
-		body, err := wadmapi.Encode(wadmapi.VersionRequest{Version: &version})
-		if err != nil {
-			return none, fmt.Errorf("asking for version %q: %w", version, err)
-		}
-		m.Data = body
-	}
-	return request[R](ctx, c, m)
-}
-
-// fits keeps a name from becoming another subject. It does not judge more: a server may hold names that it would not take today.
-func fits(app string) error {
-	if app == "" || strings.ContainsAny(app, ".*> \t\r\n") {
-		return fmt.Errorf("application name %q is not allowed: only letters, digits, dashes and underscores are", app)
-	}
-	return nil
-}
-
-// request sends a message and decodes the reply, or the refusal.
-func request[R any](ctx context.Context, c *Client, m *nats.Msg) (R, error) {
-	var reply R
-	ctx, cancel := c.bounded(ctx)
-	defer cancel()
-	asked := time.Now()
-	answer, err := c.nc.RequestMsgWithContext(ctx, m)
-	if errors.Is(err, nats.ErrNoResponders) {
-		return reply, &Error{Op: m.Subject, Message: noServer(c), sentinel: ErrNoServer}
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return reply, &lateError{subject: m.Subject, after: time.Since(asked)}
-	}
-	if err != nil {
-		return reply, fmt.Errorf("asking %s: %w", m.Subject, err)
-	}
-	var refusal wadmapi.PutErrorReply // the members that every refusal has, and those of put
-	if err := json.Unmarshal(answer.Data, &refusal); err != nil {
-		return reply, fmt.Errorf("reading the reply to %s: %w", m.Subject, err)
-	}
-	switch refusal.Result {
-	case wadmapi.ResultError:
-		e := &Error{Op: m.Subject, Message: refusal.Message, Mistakes: refusal.Errors}
-		if strings.Contains(refusal.Message, "already exists") { // what clients of 0.21.1 look for
-			e.sentinel = ErrExists
-		}
-		return reply, e
-	case wadmapi.ResultNotFound:
-		return reply, &Error{Op: m.Subject, Message: refusal.Message, sentinel: ErrNotFound}
-	}
-	if err := json.Unmarshal(answer.Data, &reply); err != nil {
-		return reply, fmt.Errorf("reading the reply to %s: %w", m.Subject, err)
-	}
-	return reply, nil
-}
-
-func noServer(c *Client) string {
-	return fmt.Sprintf("connected to NATS at %s, but no wadm server was listening for lattice %q: start one with  wadm  or  wadm dev", c.nc.ConnectedUrlRedacted(), c.lattice)
 }

@@ -25,7 +25,9 @@ type statuses map[string]wadmapi.Status
 func (s statuses) Status(_, app string) (wadmapi.Status, bool) { st, ok := s[app]; return st, ok }
 
 // serve runs the API service and returns a client of it with its connection.
-func serve(t *testing.T) (*client.Client, *nats.Conn) {
+func serve(t *testing.T) (*client.Client, *nats.Conn) { return serveAs(t, wadmapi.Generation021) }
+
+func serveAs(t *testing.T, g wadmapi.Generation) (*client.Client, *nats.Conn) {
 	t.Helper()
 	srv := natstest.Start(t)
 	st := memstore.New()
@@ -35,7 +37,7 @@ func serve(t *testing.T) (*client.Client, *nats.Conn) {
 	}
 	s := api.New(natstest.Connect(t, srv), api.Options{
 		Models: st, Wishes: st, Status: statuses{"told": wadmapi.NewStatus(wadmapi.StatusFailed, "no host")},
-		Log: slog.New(slog.DiscardHandler),
+		Log: slog.New(slog.DiscardHandler), Generation: g,
 		Handlers: map[wadmapi.Category]api.Handler{wadmapi.CategoryHost: func(context.Context, string, string, string, []byte) ([]byte, bool) {
 			return hosts, true
 		}},

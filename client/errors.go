@@ -14,6 +14,8 @@ var (
 	ErrNotFound = errors.New("not found")                    // no such application, or version
 	ErrExists   = errors.New("the version already exists")   // put
 	ErrNoServer = errors.New("no wadm server was listening") // NATS is there, wadm is not
+
+	ErrUnsupported = errors.New("this wadm server cannot do that") // it is an older one; the message says what to do instead
 )
 
 // Error is the server's refusal, in its words.

@@ -145,6 +145,10 @@ func (d *deployment) follow(ctx context.Context, f *Follower, object map[string]
 	object["status"], object["parts"], object["seconds"] = m.Status, m.Parts, time.Since(f.Began).Seconds()
 	if err == nil {
 		return d.result(object, func(w io.Writer) {
+			if f.blind() {
+				fmt.Fprintf(w, "%s %s is idle after %s, and wadm 0.3.0 tells no more: look at the hosts, with  wash get inventory\n", m.App, f.Version, roughly(m.Elapsed))
+				return
+			}
 			fmt.Fprintf(w, "%s %s deployed in %s\n", m.App, f.Version, roughly(m.Elapsed))
 		})
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -109,6 +108,12 @@ func (f *Follower) UntilGone(ctx context.Context) (Moment, error) {
 	return f.until(ctx, func(m *Moment) (bool, error) {
 		return m.Status.Type == wadmapi.StatusUndeployed && !f.anyLeft(), nil
 	})
+}
+
+// blind says that the server is the real 0.3.0, whose "idle" is what a deploy ends with, whatever runs.
+func (f *Follower) blind() bool {
+	g, known := f.Client.Generation()
+	return f.mute && known && g == wadmapi.Generation03
 }
 
 func (f *Follower) anyLeft() bool { return f.left() != "" }
@@ -243,7 +248,7 @@ func (f *Follower) see(ctx context.Context) (Moment, error) {
 		case err == nil:
 			f.hosts = hosts
 		case errors.As(err, &refused):
-			f.mute = strings.HasPrefix(refused.Message, "Unsupported") // an older server; else nobody owns the lattice at this moment
+			f.mute = errors.Is(err, client.ErrUnsupported) // else nobody owns the lattice at this moment
 		default:
 			return Moment{}, err
 		}

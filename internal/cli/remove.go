@@ -17,28 +17,61 @@ import (
 
 func undeployCommand(s *Settings) *cobra.Command {
 	var all bool
-	var w waitFlags
+	var o undeployment
 	cmd := &cobra.Command{
 		Use:   "undeploy NAME|FILE",
 		Short: "Stop what runs of an application, and keep its versions",
 		Args:  nameOrAll(&all, "all", 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if w.wait && w.timeout <= 0 {
-				return Usagef("--timeout must be above 0")
+			if err := o.check(); err != nil {
+				return err
 			}
 			return s.run(func(ctx context.Context, s *session, args []string) error {
 				names, err := s.namesOf(ctx, args, all, func(wadmapi.ModelSummary) bool { return true })
 				if err != nil {
 					return err
 				}
-				return s.undeploy(ctx, names, w)
+				return s.undeploy(ctx, names, o)
 			})(cmd, args)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "all applications of the lattice")
-	w.add(cmd, "nothing of it is left")
+	cmd.Flags().BoolVar(&o.stop, "destructive", false, "stop what runs, whatever the server does by itself")
+	cmd.Flags().BoolVar(&o.letRun, "non-destructive", false, "let what runs go on; the next deploy takes it over")
+	o.add(cmd, "nothing of it is left")
 	return cmd
 }
+
+// undeployment is how an undeploy goes.
+type undeployment struct {
+	waitFlags
+	stop, letRun bool
+}
+
+func (o *undeployment) check() error {
+	switch {
+	case o.wait && o.timeout <= 0:
+		return Usagef("--timeout must be above 0")
+	case o.stop && o.letRun:
+		return Usagef("--destructive and --non-destructive contradict each other")
+	case o.wait && o.letRun:
+		return Usagef("--wait waits until nothing is left, and --non-destructive lets it run: give one of them")
+	}
+	return nil
+}
+
+func (o *undeployment) changes() []client.Removal {
+	switch {
+	case o.stop:
+		return []client.Removal{client.Stop()}
+	case o.letRun:
+		return []client.Removal{client.LetRun()}
+	}
+	return nil
+}
+
+// goesOn is said of what was let go.
+const goesOn = "; what runs of it goes on"
 
 // nameOrAll checks that a command is given a name, or the flag that stands for all of them.
 func nameOrAll(all *bool, flag string, most int) cobra.PositionalArgs {
@@ -89,12 +122,12 @@ func firstOf(ds oam.Diagnostics) string {
 	return "metadata.name is missing"
 }
 
-func (s *session) undeploy(ctx context.Context, targets []target, w waitFlags) error {
+func (s *session) undeploy(ctx context.Context, targets []target, o undeployment) error {
 	began := time.Now()
 	names := []string{}
 	var failed error
 	for _, t := range targets {
-		if _, err := s.client.Undeploy(ctx, t.app); err != nil {
+		if _, err := s.client.Undeploy(ctx, t.app, o.changes()...); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("undeploying %s: %w", t.app, err))
 			continue
 		}
@@ -104,11 +137,16 @@ func (s *session) undeploy(ctx context.Context, targets []target, w waitFlags) e
 		return failed
 	}
 	word := "is being undeployed"
-	if w.wait {
-		if err := s.untilGone(ctx, names, w.timeout, began); err != nil {
+	switch g, _ := s.client.Generation(); {
+	case o.wait:
+		if err := s.untilGone(ctx, names, o.timeout, began); err != nil {
 			return errors.Join(err, failed)
 		}
 		word = "undeployed in " + roughly(time.Since(began))
+	case o.letRun:
+		word = "undeployed" + goesOn
+	case g == wadmapi.Generation03 && !o.stop:
+		word = "undeployed" // such a server lets it run, unless it was told otherwise when it was started
 	}
 	object := map[string]any{"success": failed == nil, "results": "Undeployed application: " + strings.Join(names, ", "), "undeployed_application_names": names}
 	return s.partly(failed, object, func(out io.Writer) {
@@ -160,46 +198,85 @@ func (s *session) untilGone(ctx context.Context, names []string, timeout time.Du
 
 func deleteCommand(s *Settings) *cobra.Command {
 	var all bool
+	var o deletion
 	cmd := &cobra.Command{
 		Use:     "delete NAME|FILE [VERSION]",
 		Aliases: []string{"del"},
 		Short:   "Take an application, or one version of it, out of the store; what runs of it is undeployed",
 		Args:    nameOrAll(&all, "all-undeployed", 2),
-		RunE: s.run(func(ctx context.Context, s *session, args []string) error {
-			targets, err := s.namesOf(ctx, args, all, func(a wadmapi.ModelSummary) bool {
-				return a.DetailedStatus.Status.Type == wadmapi.StatusUndeployed
-			})
-			if err != nil {
-				return err
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.allVersions && len(args) > 1 {
+				return Usagef("give a version or --all-versions, not both")
 			}
-			if all {
-				return s.deleteAll(ctx, targets)
+			if o.allVersions && all {
+				return Usagef("--all-undeployed takes the latest version of each application: it does not go with --all-versions")
 			}
-			return s.deleteOne(ctx, targets[0])
-		}),
+			o.decided = cmd.Flags().Changed("undeploy")
+			return s.run(func(ctx context.Context, s *session, args []string) error {
+				targets, err := s.namesOf(ctx, args, all, func(a wadmapi.ModelSummary) bool {
+					return a.DetailedStatus.Status.Type == wadmapi.StatusUndeployed
+				})
+				if err != nil {
+					return err
+				}
+				if all {
+					return s.deleteAll(ctx, targets, o)
+				}
+				return s.deleteOne(ctx, targets[0], o)
+			})(cmd, args)
+		},
 	}
 	cmd.Flags().BoolVar(&all, "all-undeployed", false, "the latest version of each application that is not deployed")
+	cmd.Flags().BoolVar(&o.allVersions, "all-versions", false, "all versions, also where a manifest names one")
+	cmd.Flags().BoolVar(&o.undeploy, "undeploy", true, "=true stops what runs, =false lets it go on; left out, the server decides")
 	return cmd
 }
 
-func (s *session) deleteOne(ctx context.Context, t target) error {
-	reply, err := s.client.Delete(ctx, t.app, t.version)
+// deletion is how a delete goes.
+type deletion struct {
+	allVersions       bool
+	undeploy, decided bool
+}
+
+func (o *deletion) changes() []client.Removal {
+	var out []client.Removal
+	if o.allVersions {
+		out = append(out, client.AllVersions())
+	}
+	switch {
+	case o.decided && o.undeploy:
+		out = append(out, client.Stop())
+	case o.decided:
+		out = append(out, client.LetRun())
+	}
+	return out
+}
+
+func (s *session) deleteOne(ctx context.Context, t target, o deletion) error {
+	if o.allVersions {
+		t.version = ""
+	}
+	reply, err := s.client.Delete(ctx, t.app, t.version, o.changes()...)
 	if err != nil {
 		return err
+	}
+	tail := ""
+	if o.decided && !o.undeploy {
+		tail = goesOn
 	}
 	return s.result(map[string]any{"success": true, "deleted": true}, func(w io.Writer) {
 		switch {
 		case reply.Result == wadmapi.ResultNoop:
 			fmt.Fprintf(w, "Already deleted application: %s\n", t.app)
 		case t.version != "":
-			fmt.Fprintf(w, "%s %s deleted\n", t.app, t.version)
+			fmt.Fprintf(w, "%s %s deleted%s\n", t.app, t.version, tail)
 		default:
-			fmt.Fprintf(w, "%s deleted\n", t.app)
+			fmt.Fprintf(w, "%s deleted%s\n", t.app, tail)
 		}
 	})
 }
 
-func (s *session) deleteAll(ctx context.Context, targets []target) error {
+func (s *session) deleteAll(ctx context.Context, targets []target, o deletion) error {
 	type deleted struct {
 		Name    string `json:"model_name"`
 		Version string `json:"model_version"`
@@ -207,7 +284,7 @@ func (s *session) deleteAll(ctx context.Context, targets []target) error {
 	gone := []deleted{}
 	var failed error
 	for _, t := range targets {
-		if _, err := s.client.Delete(ctx, t.app, t.version); err != nil && !errors.Is(err, client.ErrNotFound) {
+		if _, err := s.client.Delete(ctx, t.app, t.version, o.changes()...); err != nil && !errors.Is(err, client.ErrNotFound) {
 			failed = errors.Join(failed, fmt.Errorf("deleting %s %s: %w", t.app, t.version, err))
 			continue
 		}

@@ -214,7 +214,7 @@ func advise(err error, args []string) error {
 	switch {
 	case !errors.Is(err, client.ErrNotFound):
 		return err
-	case strings.Contains(err.Error(), " with version "):
+	case len(args) > 0 && (strings.Contains(err.Error(), " with version ") || strings.Contains(err.Error(), "No such model version")):
 		return WithNext(err, "wadm app history %s", args[0])
 	}
 	return WithNext(err, "wadm app list")
