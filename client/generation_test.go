@@ -15,7 +15,7 @@ import (
 	"github.com/wadm-go/wadm/wadmapi"
 )
 
-func actors(version string) []byte {
+func manifest03(version string) []byte {
 	return fmt.Appendf(nil, "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata:\n  name: shop\n  annotations:\n    version: %s\n    description: a shop\n"+
 		"spec:\n  components:\n    - name: web\n      type: actor\n      properties:\n        image: registry.example/web:1\n", version)
 }
@@ -36,7 +36,7 @@ func TestBothGenerationsGiveTheSameResults(t *testing.T) {
 				t.Errorf("the generation is %v, %v", got, known)
 			}
 			for i, v := range []string{"1", "2"} {
-				r, err := c.Put(ctx, actors(v), "application/yaml")
+				r, err := c.Put(ctx, manifest03(v), "application/yaml")
 				want := wadmapi.PutReply{Result: wadmapi.ResultCreated, TotalVersions: i + 1, CurrentVersion: v, Name: "shop", Message: "Successfully put manifest shop " + v}
 				if i > 0 {
 					want.Result = wadmapi.ResultNewVersion
@@ -45,7 +45,7 @@ func TestBothGenerationsGiveTheSameResults(t *testing.T) {
 					t.Errorf("put %s: %v\n%s", v, err, diff)
 				}
 			}
-			if _, err := c.Put(ctx, actors("2"), ""); !errors.Is(err, client.ErrExists) {
+			if _, err := c.Put(ctx, manifest03("2"), ""); !errors.Is(err, client.ErrExists) {
 				t.Errorf("put again gives %v", err)
 			}
 			two, one := "2", "1"
