@@ -15,6 +15,7 @@ import (
 	"github.com/wadm-go/wadm/cmd/wadm/internal/settings"
 	"github.com/wadm-go/wadm/internal/cli"
 	"github.com/wadm-go/wadm/internal/node"
+	"github.com/wadm-go/wadm/internal/vault"
 	"github.com/wadm-go/wadm/lattice"
 	"github.com/wadm-go/wadm/wadmapi"
 )
@@ -27,6 +28,9 @@ type olderFlags struct {
 	userJWT  string
 	userSeed string
 	backoff  uint // milliseconds
+
+	vaultAddr, vaultToken, vaultTemplate string
+	vaultAnonymous                       bool
 }
 
 var olderEnv = []settings.Var{
@@ -36,6 +40,10 @@ var olderEnv = []settings.Var{
 	{Flag: "user-jwt", Names: []string{"WADM_USER_JWT"}},
 	{Flag: "user-seed", Names: []string{"WADM_USER_SEED"}},
 	{Flag: "nats-backoff-period", Names: []string{"WADM_NATS_BACKOFF_PERIOD"}},
+	{Flag: "vault-addr", Names: []string{"WADM_VAULT_ADDR"}},
+	{Flag: "vault-token", Names: []string{"WADM_VAULT_TOKEN"}},
+	{Flag: "vault-path-template", Names: []string{"WADM_VAULT_PATH_TEMPLATE"}},
+	{Flag: "vault-fallback-anonymous", Names: []string{"WADM_VAULT_FALLBACK_ANONYMOUS"}},
 }
 
 func (o *olderFlags) add(fs *pflag.FlagSet) {
@@ -45,6 +53,10 @@ func (o *olderFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&o.userJWT, "user-jwt", "", "JWT of the NATS user, or a file that holds it; needs --user-seed")
 	fs.StringVar(&o.userSeed, "user-seed", "", "nkey seed of the NATS user, or a file that holds it; alone it is an nkey")
 	fs.UintVar(&o.backoff, "nats-backoff-period", 2000, "milliseconds between two tries to connect again")
+	fs.StringVar(&o.vaultAddr, "vault-addr", vault.DefaultAddr, "address of a Vault that holds the NATS credentials of lattices")
+	fs.StringVar(&o.vaultToken, "vault-token", "", "token for it; without one Vault is not asked")
+	fs.StringVar(&o.vaultTemplate, "vault-path-template", "", "path of a lattice's secret in Vault, in which %l is the lattice; it holds jwt and seed")
+	fs.BoolVar(&o.vaultAnonymous, "vault-fallback-anonymous", false, "enter a lattice as nobody while its secret cannot be read, as 0.3.0 did")
 }
 
 // profiles are several settings at once.
@@ -119,9 +131,12 @@ func (f *serverFlags) named(told *settings.Settings) ([]string, error) {
 }
 
 // reaches says how each lattice is reached: as the process, but for what the file says of it.
-func (f *serverFlags) reaches(told *settings.Settings, shared cli.Login, dialect lattice.Dialect) (func(string) node.Reach, error) {
+func (f *serverFlags) reaches(told *settings.Settings, shared cli.Login, dialect lattice.Dialect, log *slog.Logger) (func(string) node.Reach, error) {
 	common, err := f.options(shared)
 	if err != nil {
+		return nil, err
+	}
+	if f.vault, err = f.older.vault(log); err != nil {
 		return nil, err
 	}
 	own := map[string]node.Reach{}
@@ -133,27 +148,76 @@ func (f *serverFlags) reaches(told *settings.Settings, shared cli.Login, dialect
 				return nil, cli.Usagef("%s: lattice %s: %w", d.Origin, name, err)
 			}
 		}
-		l := latticeLogin(set, shared)
+		l, known := latticeLogin(set, shared)
 		if r.Options, err = f.options(l); err != nil {
 			return nil, cli.Usagef("lattice %s in %s: %w", name, told.File, err)
 		}
 		r.URL = l.URL()
+		if f.vault != nil && !known {
+			if r, err = f.throughVault(name, l, r.Dialect); err != nil {
+				return nil, err
+			}
+		}
 		own[name] = r
 	}
 	return func(name string) node.Reach {
-		if r, ok := own[name]; ok {
+		r, ok := own[name]
+		if ok {
 			return r
+		}
+		if f.vault != nil {
+			if r, err := f.throughVault(name, shared, dialect); err == nil { // the same options were good above
+				return r
+			}
 		}
 		return node.Reach{URL: shared.URL(), Options: common, Dialect: dialect}
 	}, nil
 }
 
-// latticeLogin is the login of a lattice: server, credentials and TLS are each its own where it names them, else those of the process.
-func latticeLogin(set settings.Lattice, shared cli.Login) cli.Login {
+// vault is the Vault that was named, nil if none was.
+func (o *olderFlags) vault(log *slog.Logger) (*vault.Vault, error) {
+	if o.vaultToken == "" {
+		return nil, nil //nolint:nilnil // without a token there is none
+	}
+	v, err := vault.New(vault.Config{Addr: o.vaultAddr, Token: o.vaultToken, Template: o.vaultTemplate, Anonymous: o.vaultAnonymous, Log: log})
+	if err != nil {
+		return nil, cli.Usagef("--vault-addr, --vault-path-template (WADM_VAULT_…): %w", err)
+	}
+	return v, nil
+}
+
+// throughVault reaches a lattice where the login says, as whom Vault says.
+func (f *serverFlags) throughVault(name string, at cli.Login, dialect lattice.Dialect) (node.Reach, error) {
+	bare := cli.Login{Server: at.Place(), CA: at.CA, TLS: at.TLS}
+	options, err := f.options(bare)
+	if err != nil {
+		return node.Reach{}, err
+	}
+	l := f.vault.Login(name)
+	options = append(options, func(o *nats.Options) error {
+		o.UserJWT = func() (string, error) {
+			jwt, _, err := l.Secret()
+			return jwt, err
+		}
+		o.SignatureCB = func(nonce []byte) ([]byte, error) {
+			_, seed, err := l.Secret()
+			if err != nil {
+				return nil, err
+			}
+			return cli.Sign(seed, nonce)
+		}
+		return nil
+	})
+	return node.Reach{URL: bare.URL(), Options: options, Prepare: l.Prepare, Dialect: dialect}, nil
+}
+
+// latticeLogin is the login of a lattice: server, credentials and TLS are each its own where it names them, else those of the process. known says
+// that the credentials are its own.
+func latticeLogin(set settings.Lattice, shared cli.Login) (l cli.Login, known bool) {
 	own := cli.Login{Creds: set[settings.Creds].Text, JWT: set[settings.JWT].Text, Seed: set[settings.Seed].Text, User: set[settings.User].Text,
 		Password: set[settings.Password].Text, Token: set[settings.Token].Text, SeedAlone: true}
-	l := shared
-	if own.Own() {
+	l, known = shared, own.Own()
+	if known {
 		l = own
 		l.Server, l.CA, l.TLS = shared.Server, shared.CA, shared.TLS
 	}
@@ -169,5 +233,5 @@ func latticeLogin(set settings.Lattice, shared cli.Login) cli.Login {
 	if ca, ok := set[settings.CA]; ok {
 		l.CA = ca.Text
 	}
-	return l
+	return l, known
 }

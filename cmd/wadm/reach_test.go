@@ -116,6 +116,7 @@ func TestTheVariablesOfBothOlderPrograms(t *testing.T) {
 		{"both kinds", setup{env: map[string]string{"WADM_USER_SEED": seed, "WADM_NATS_JWT": "d.e.f", "WADM_NATS_NKEY": seed}}, "nats://127.0.0.1:4222 jwt d.e.f 2s", "two settings name the NATS user"},
 		{"back-off", setup{env: map[string]string{"WADM_NATS_BACKOFF_PERIOD": "250"}}, "nats://127.0.0.1:4222 nobody 250ms", ""},
 		{"back-off of the profile", setup{args: []string{"--profile=0.3", "--store=memory"}}, "nats://127.0.0.1:4222 nobody 4s", ""},
+		{"a Vault without a token", setup{env: map[string]string{"WADM_VAULT_ADDR": "http://vault:8200", "WADM_VAULT_PATH_TEMPLATE": "%l"}}, "nats://127.0.0.1:4222 nobody 2s", ""},
 		{"a gossip port", setup{env: map[string]string{"WADM_CLUSTER_GOSSIP_PORT": "45892"}}, "nats://127.0.0.1:4222 nobody 2s", ""},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
@@ -197,6 +198,8 @@ func TestSettingsThatCannotBeUsedEndTheStart(t *testing.T) {
 		{"a lattice that cannot be named", setup{file: "lattices: {a.b: }\n"}, "--lattice: "},
 		{"a dialect that is none", setup{file: "lattices: {a: {lattice-dialect: v9}}\n"}, "wadm.yaml:1:16: lattice a: --lattice-dialect v9 is not known"},
 		{"a file that is not there", setup{file: "lattices: {a: {nats-creds-file: /nowhere}}\n"}, "lattice a in "},
+		{"a Vault without a path", setup{env: map[string]string{"WADM_VAULT_TOKEN": "x"}}, "the path of the secrets in Vault is not given"},
+		{"a Vault that is no URL", setup{env: map[string]string{"WADM_VAULT_TOKEN": "x", "WADM_VAULT_ADDR": "vault", "WADM_VAULT_PATH_TEMPLATE": "%l"}}, "must be an http or https URL"},
 		{"a password for nobody", setup{file: "lattices: {a: {nats-password: x}}\n"}, "a password without a user opens nothing"},
 		{"a user in two ways", setup{file: "lattices: {a: {nats-creds-file: x, nats-jwt: a.b.c, nats-seed: " + seed + "}}\n"}, "give the file or the two"},
 	} {

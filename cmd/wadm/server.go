@@ -21,6 +21,7 @@ import (
 	"github.com/wadm-go/wadm/internal/kvstore"
 	"github.com/wadm-go/wadm/internal/memstore"
 	"github.com/wadm-go/wadm/internal/node"
+	"github.com/wadm-go/wadm/internal/vault"
 	"github.com/wadm-go/wadm/lattice"
 	"github.com/wadm-go/wadm/wadmapi"
 )
@@ -44,6 +45,7 @@ type serverFlags struct {
 	undeploy   string
 	profile    string
 	older      olderFlags
+	vault      *vault.Vault // once it is configured
 
 	hostID, maxJobs, stateBucket, persistence string // understood, and without effect here
 	prefix, streamPrefix                      string // not there yet
@@ -155,7 +157,7 @@ func (f *serverFlags) config(told *settings.Settings, log *slog.Logger) (node.Co
 	if err != nil {
 		return node.Config{}, err
 	}
-	reach, err := f.reaches(told, login, dialect)
+	reach, err := f.reaches(told, login, dialect, log)
 	if err != nil {
 		return node.Config{}, err
 	}
@@ -287,6 +289,9 @@ func (f *serverFlags) serve(ctx context.Context, told *settings.Settings, stderr
 	cfg, err := f.config(told, f.logger(stderr))
 	if err != nil {
 		return err
+	}
+	if f.vault != nil {
+		go f.vault.Run(ctx)
 	}
 	err = node.Run(ctx, cfg)
 	switch {

@@ -29,7 +29,7 @@ var (
 	feed     = []string{"internal/feed"}
 	control  = []string{"internal/control"}
 	goClient = []string{"client"}
-	shells   = slices.Concat(stores, feed, control, goClient, []string{"internal/api", "internal/web", "internal/cli"})
+	shells   = slices.Concat(stores, feed, control, goClient, []string{"internal/api", "internal/web", "internal/cli", "internal/vault"})
 
 	samples  = []string{"examples"} // manifests as embedded bytes
 	running  = []string{"internal/node"}
@@ -115,6 +115,8 @@ var forbidden = []edge{
 		why: "samples are what wadm dev begins with; nothing else may come to depend on what stands in them"},
 	{from: everyone, to: []string{"github.com/nats-io/nats-server/v2"}, except: []string{"cmd", "internal/natstest", "internal/bench"},
 		why: "the embedded server is for wadm dev, for tests and for the speed table, which starts one in a process of its own; everything else reaches NATS as a client"},
+	{from: everyone, to: []string{"github.com/hashicorp/vault"}, except: []string{"internal/vault"},
+		why: "one package speaks with Vault"},
 	{from: everyone, to: measure, except: measure,
 		why: "the speed table measures the parts; nothing may come to depend on what measures it"},
 	{from: measure, to: slices.Concat(tongue, command, simulate),

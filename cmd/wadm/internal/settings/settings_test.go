@@ -254,3 +254,13 @@ func FuzzFile(f *testing.F) {
 		(&Settings{origins: map[string]Origin{}}).fromFile(flags, one)
 	})
 }
+
+func TestAValueOfSeveralLinesStandsInDoubleQuotes(t *testing.T) {
+	p, _, err := told{files: map[string]string{".env": "NAME=\"one\ntwo\"\nCOUNT=3\n"}}.load(t)
+	if err != nil || p.name != "one\ntwo" || p.count != 3 {
+		t.Errorf("read %q and %d, %v", p.name, p.count, err)
+	}
+	if _, _, err := (told{files: map[string]string{".env": "NAME=<< EOF\none\nEOF\nCOUNT=3\n"}}).load(t); err == nil {
+		t.Error("the older form is taken for something else")
+	}
+}
