@@ -35,6 +35,7 @@ func devCommand() *cobra.Command {
 	fs := cmd.Flags()
 	fs.IntVar(&o.Hosts.Count, "hosts", 3, "how many simulated hosts")
 	fs.StringVar(&o.Hosts.Dialect, "dialect", "v1", "what the hosts speak: v1 (wasmCloud 1.x) or otp (0.55 to 0.63)")
+	fs.StringVar(&o.Hosts.Version, "host-version", "", "version of the hosts: 0.57.1, 0.57, 0.58 or 0.63 for otp (0.58 if not said), 1.9 for v1")
 	fs.BoolVar(&o.Once, "once", false, "end when everything is deployed and stays so: with 0, else with 4 or 3 and the reason")
 	fs.DurationVar(&o.Timeout, "timeout", 60*time.Second, "how long everything may take to be deployed")
 	fs.StringVar(&o.Persist, "persist", "", "directory that keeps what NATS stores; without it nothing is kept")

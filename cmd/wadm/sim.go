@@ -80,6 +80,7 @@ func simHostsCommand(s *cli.Settings) *cobra.Command {
 	cmd.Flags().IntVarP(&o.Count, "number", "n", 3, "how many")
 	cmd.Flags().StringToStringVar(&o.Labels, "label", nil, "label of all of them, key=value; may be repeated")
 	cmd.Flags().StringVar(&o.Dialect, "dialect", "v1", "v1 or otp")
+	cmd.Flags().StringVar(&o.Version, "host-version", "", "version of the hosts: 0.57.1, 0.57, 0.58 or 0.63 for otp (0.58 if not said), 1.9 for v1")
 	cmd.Flags().StringVar(&o.Prefix, "prefix", "host-", "names are this and a letter")
 	return cmd
 }

@@ -53,7 +53,7 @@ type eventData struct {
 	InstanceID  string                 `json:"instance_id"`
 	LinkName    string                 `json:"link_name"`
 	ContractID  string                 `json:"contract_id"`
-	ActorID     string                 `json:"actor_id"`
+	Source      string                 `json:"actor_id"`
 	Annotations wasmbus.OTPAnnotations `json:"annotations"`
 	Claims      struct{ Name string }  `json:"claims"`
 }
@@ -67,12 +67,12 @@ type otpHost struct {
 	ctl   wasmbus.OTPSubjects
 	id    string
 
-	mu     sync.Mutex
-	used   map[int]bool // recorded commands that were given again
-	got    []*nats.Msg
-	actors []wasmbus.OTPInventoryActor
-	procs  []wasmbus.OTPInventoryProvider
-	links  []json.RawMessage
+	mu    sync.Mutex
+	used  map[int]bool // recorded commands that were given again
+	got   []*nats.Msg
+	runs  []wasmbus.OTPInventoryActor
+	procs []wasmbus.OTPInventoryProvider
+	links []json.RawMessage
 }
 
 func loadOTP(t *testing.T, name string) []heardLine {
@@ -174,7 +174,7 @@ func (h *otpHost) causeOf(event int) int {
 	name := d.ImageRef + d.OCIURL
 	switch kind {
 	case "linkdef_set":
-		name = d.ActorID
+		name = d.Source
 	case "actor_stopped", "health_check_passed":
 		name = d.PublicKey
 	}
@@ -204,15 +204,15 @@ func (h *otpHost) tell(l *heardLine) {
 	switch kind {
 	case "actor_started":
 		one := wasmbus.OTPInventoryInstance{Annotations: d.Annotations, InstanceID: d.InstanceID, Revision: 1}
-		i := slices.IndexFunc(h.actors, func(a wasmbus.OTPInventoryActor) bool { return a.ID == d.PublicKey })
+		i := slices.IndexFunc(h.runs, func(a wasmbus.OTPInventoryActor) bool { return a.ID == d.PublicKey })
 		if i < 0 {
-			i = len(h.actors)
-			h.actors = append(h.actors, wasmbus.OTPInventoryActor{ID: d.PublicKey, ImageRef: d.ImageRef, Name: d.Claims.Name})
+			i = len(h.runs)
+			h.runs = append(h.runs, wasmbus.OTPInventoryActor{ID: d.PublicKey, ImageRef: d.ImageRef, Name: d.Claims.Name})
 		}
-		h.actors[i].Instances = append(h.actors[i].Instances, one)
+		h.runs[i].Instances = append(h.runs[i].Instances, one)
 	case "actor_stopped":
-		for i := range h.actors {
-			h.actors[i].Instances = slices.DeleteFunc(h.actors[i].Instances, func(o wasmbus.OTPInventoryInstance) bool { return o.InstanceID == d.InstanceID })
+		for i := range h.runs {
+			h.runs[i].Instances = slices.DeleteFunc(h.runs[i].Instances, func(o wasmbus.OTPInventoryInstance) bool { return o.InstanceID == d.InstanceID })
 		}
 	case "provider_started":
 		h.procs = append(h.procs, wasmbus.OTPInventoryProvider{Annotations: d.Annotations, ID: d.PublicKey, ImageRef: d.ImageRef, InstanceID: d.InstanceID,
@@ -253,17 +253,17 @@ func (h *otpHost) beat(l *heardLine) []byte {
 	if err := json.Unmarshal(l.Payload, &e); err != nil {
 		h.t.Fatal(err)
 	}
-	actors, procs := []map[string]string{}, []map[string]string{}
-	for i := range h.actors {
-		for _, one := range h.actors[i].Instances {
-			actors = append(actors, map[string]string{"instance_id": one.InstanceID, "public_key": h.actors[i].ID})
+	listed, procs := []map[string]string{}, []map[string]string{}
+	for i := range h.runs {
+		for _, one := range h.runs[i].Instances {
+			listed = append(listed, map[string]string{"instance_id": one.InstanceID, "public_key": h.runs[i].ID})
 		}
 	}
 	for i := range h.procs {
 		p := &h.procs[i]
 		procs = append(procs, map[string]string{"contract_id": "acme:thing", "instance_id": p.InstanceID, "link_name": p.LinkName, "public_key": p.ID})
 	}
-	e.Data["actors"], e.Data["providers"] = actors, procs
+	e.Data["actors"], e.Data["providers"] = listed, procs
 	return h.encode(e)
 }
 
@@ -280,16 +280,16 @@ func (h *otpHost) inventory() []byte {
 	if err := json.Unmarshal(h.recordedInventories()[0].Payload, &body); err != nil {
 		h.t.Fatal(err)
 	}
-	actors := slices.DeleteFunc(slices.Clone(h.actors), func(a wasmbus.OTPInventoryActor) bool { return len(a.Instances) == 0 })
-	slices.SortFunc(actors, func(a, b wasmbus.OTPInventoryActor) int { return strings.Compare(a.ID, b.ID) })
+	running := slices.DeleteFunc(slices.Clone(h.runs), func(a wasmbus.OTPInventoryActor) bool { return len(a.Instances) == 0 })
+	slices.SortFunc(running, func(a, b wasmbus.OTPInventoryActor) int { return strings.Compare(a.ID, b.ID) })
 	if strings.HasPrefix(h.version(), "0.57.1") { // one entry for each instance, all alike
 		var all []wasmbus.OTPInventoryActor
-		for _, a := range actors {
+		for _, a := range running {
 			all = append(all, slices.Repeat([]wasmbus.OTPInventoryActor{a}, len(a.Instances))...)
 		}
-		actors = all
+		running = all
 	}
-	body["actors"], body["providers"] = append([]wasmbus.OTPInventoryActor{}, actors...), append([]wasmbus.OTPInventoryProvider{}, h.procs...)
+	body["actors"], body["providers"] = append([]wasmbus.OTPInventoryActor{}, running...), append([]wasmbus.OTPInventoryProvider{}, h.procs...)
 	return h.encode(body)
 }
 

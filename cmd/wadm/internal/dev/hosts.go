@@ -3,6 +3,7 @@ package dev
 import (
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,6 +21,7 @@ type HostOptions struct {
 	Count   int
 	Prefix  string // names are this and a letter
 	Dialect string // v1 or otp
+	Version string // of the hosts, as sim.HostVersion reads it; "" = the usual one
 	Lattice string
 	Labels  map[string]string // of all of them
 	Zones   bool              // label zone=a and zone=b too, in turn
@@ -34,8 +36,12 @@ func (o *HostOptions) Check() error {
 	if o.Count < 0 || o.Count > maxHosts {
 		return cli.Usagef("%d hosts: the number must be from 0 to %d", o.Count, maxHosts)
 	}
-	if _, ok := sim.ParseDialect(o.Dialect); !ok {
+	dialect, ok := sim.ParseDialect(o.Dialect)
+	if !ok {
 		return cli.Usagef("--dialect %s is not known: v1 or otp", o.Dialect)
+	}
+	if _, err := sim.HostVersion(dialect, o.Version); err != nil {
+		return cli.Usagef("--host-version %s is not known: hosts that speak %s are %s", o.Version, o.Dialect, strings.Join(sim.HostVersions(dialect), ", "))
 	}
 	if o.Lattice != "" {
 		if err := wadmapi.ValidName(o.Lattice); err != nil {
@@ -50,10 +56,11 @@ func (o *HostOptions) Check() error {
 
 // StartHosts runs simulated hosts on a connection, which stays the caller's.
 func StartHosts(nc *nats.Conn, o HostOptions) (*sim.Hosts, error) {
-	dialect, _ := sim.ParseDialect(o.Dialect) // Check has seen it
+	dialect, _ := sim.ParseDialect(o.Dialect)         // Check has seen it
+	version, _ := sim.HostVersion(dialect, o.Version) // and this
 	timing := sim.FastTiming()
 	timing.Heartbeat = beat
-	cluster := sim.NewCluster(sim.Options{Lattice: o.Lattice, Dialect: dialect, Seed: o.Seed, Base: time.Now(), Timing: timing})
+	cluster := sim.NewCluster(sim.Options{Lattice: o.Lattice, Dialect: dialect, Version: version, Seed: o.Seed, Base: time.Now(), Timing: timing})
 	for i := range o.Count {
 		letter := letters(i)
 		name := o.Prefix + letter
