@@ -11,6 +11,7 @@ import (
 
 // Rules are the times that one process goes by. Zero values mean the defaults.
 type Rules struct {
+	Beat    time.Duration // how often a process says that it lives [1 s]
 	Silent  time.Duration // a process that was not heard for so long is gone [3 s]
 	First   time.Duration // a lattice that is so new to us is new to the others, too: each of them may want it [250 ms]
 	Settle  time.Duration // the rightful owner has claimed a lattice for so long before it is handed over [3 s]
@@ -19,12 +20,14 @@ type Rules struct {
 	Most    time.Duration // at most so long; and a hand-over is forgotten after twice that [10 min]
 }
 
-func (r Rules) withDefaults() Rules {
+// WithDefaults is what the rules mean.
+func (r Rules) WithDefaults() Rules {
 	set := func(d *time.Duration, otherwise time.Duration) {
 		if *d <= 0 {
 			*d = otherwise
 		}
 	}
+	set(&r.Beat, time.Second)
 	set(&r.Silent, 3*time.Second)
 	set(&r.First, 250*time.Millisecond)
 	set(&r.Settle, 3*time.Second)
@@ -67,7 +70,7 @@ type move struct {
 
 // New knows nobody yet. self bears the name, the id, the start and the store of the process.
 func New(self wadmapi.Beat, rules Rules) *Members {
-	return &Members{rules: rules.withDefaults(), self: self, others: map[string]*member{}, claims: map[string]claim{}, handed: map[string]move{}}
+	return &Members{rules: rules.WithDefaults(), self: self, others: map[string]*member{}, claims: map[string]claim{}, handed: map[string]move{}}
 }
 
 // Change says whose stance may be another one now.

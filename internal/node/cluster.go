@@ -20,7 +20,6 @@ import (
 )
 
 const (
-	beatEvery   = time.Second
 	beatSoon    = 20 * time.Millisecond  // news of several lattices make one beat
 	answersIn   = 500 * time.Millisecond // for the others to answer at the start
 	grace       = time.Second            // for each process that should take a lattice before us, after the lease
@@ -132,7 +131,7 @@ func (g *peers) ask(ctx context.Context) ([]wadmapi.Beat, error) {
 // run says once a second, and whenever there is news, that this process lives, and notices who does not any more.
 func (g *peers) run() {
 	defer close(g.done)
-	tick := time.NewTicker(beatEvery)
+	tick := time.NewTicker(g.p.cfg.Members.WithDefaults().Beat)
 	defer tick.Stop()
 	g.say()
 	for {

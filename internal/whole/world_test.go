@@ -72,6 +72,7 @@ func startHosts(t *testing.T, nc *nats.Conn, o sim.Options, n int) *sim.Hosts {
 // process is one wadm: node.Run with the store that the program uses by default.
 type process struct {
 	nc     *nats.Conn
+	cut    func() // ends its way to a store that is not NATS
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error // once done is closed
