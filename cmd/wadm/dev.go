@@ -17,7 +17,7 @@ func devCommand() *cobra.Command {
 		Use:   "dev [MANIFEST…]",
 		Short: "Run NATS, the control plane and simulated hosts in one process, and deploy manifests or an example",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Manifests, o.Version = args, shownVersion()
+			o.Manifests, o.Version, o.Records = args, shownVersion(), recordsID("nats:/wadm_manifests")
 			o.Out, o.Err, o.In = cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin()
 			if err := o.Hosts.Check(); err != nil {
 				return err

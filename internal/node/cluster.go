@@ -78,6 +78,7 @@ func (g *peers) join(ctx context.Context) error {
 		}
 		g.subs = append(g.subs, sub)
 	}
+	g.log.Info("this process is one of a cluster", "name", g.beat.Name, "others", len(there))
 	go g.run()
 	return nil
 }

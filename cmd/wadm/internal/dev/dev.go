@@ -33,6 +33,7 @@ type Options struct {
 	Timeout   time.Duration
 	Log       bool // show the control plane's log on Err
 	Version   string
+	Records   string // names the records to the other processes: a server beside this one may share the lattice
 	In        io.Reader
 	Out, Err  io.Writer
 }
@@ -137,7 +138,7 @@ func (s *stack) bringUp(ctx context.Context) error {
 		s.nodeDone <- node.Run(nodeCtx, node.Config{
 			URL: s.nats.ClientURL(), Options: []nats.Option{nats.InProcessServer(s.nats.Server)},
 			Open: openStore, Lattices: []string{s.o.Hosts.Lattice}, Dialect: lattice.Dialect(s.o.Hosts.Dialect),
-			Settings: settings(), Log: log, Version: s.o.Version, Streams: true, Ready: func(*nats.Conn) { close(ready) },
+			Settings: settings(), Log: log, Version: s.o.Version, Cluster: s.o.Records, Streams: true, Ready: func(*nats.Conn) { close(ready) },
 		})
 	}()
 	select {
