@@ -43,7 +43,11 @@ func readHeld(v any) (held, error) {
 		return held{}, fmt.Errorf("the script answered %v", v)
 	}
 	if text(all, 0) == "" {
-		return held{}, nil
+		h := held{}
+		if len(all) > 1 {
+			h.kind = text(all, 1)
+		}
+		return h, nil
 	}
 	h := held{exists: true, own: map[string]string{}, kind: text(all, 5)}
 	h.rev, _ = strconv.ParseUint(text(all, 0), 10, 64)
@@ -148,6 +152,8 @@ func (s *Store) Model(ctx context.Context, lattice, app string) (store.Model, st
 	switch {
 	case err != nil:
 		return store.Model{}, 0, err
+	case !h.exists && h.kind != "none" && h.kind != "":
+		return store.Model{}, 0, fmt.Errorf("%s: %w", doing, wrongKind(versionsKey(lattice, app), h.kind, "zset"))
 	case !h.exists:
 		return store.Model{}, 0, fmt.Errorf("%s: %w", doing, store.ErrNotFound)
 	}

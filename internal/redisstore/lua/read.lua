@@ -10,7 +10,7 @@ if not s.exists then
       publish('lost', now, last)
     end)
   end
-  return {''}
+  return {'', s.zkind}
 end
 if not rev or redis.call('HGET', own, 'seen') ~= s.seen then
   pcall(function()
