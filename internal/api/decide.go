@@ -14,6 +14,7 @@ import (
 type Found struct {
 	Model    *store.Model // nil: there is no such application
 	Revision store.Revision
+	Unread   error         // why the record cannot be read; Model has no versions then
 	Others   []store.Model // the other applications of the lattice, for those requests that look at them
 	Last     Last          // what was asked last of the application
 
@@ -73,7 +74,7 @@ type Outcome struct {
 	Stops   bool     // Deleted…: what runs of it is stopped
 	Why     string   // Refused, Taken: in words
 	Missing []string // Stored: components of other applications that are not there
-	Err     error    // Failed
+	Err     error    // Failed, Unreadable
 }
 
 // Decide says what a request leads to. It is pure: the same record and request give the same decision, and neither is changed.
@@ -88,7 +89,7 @@ func Decide(f Found, r Request) Decision {
 
 func decide(f Found, r Request) Decision {
 	if unreadable(f.Model) && r.Op != wadmapi.OpDelete {
-		return unchanged(Outcome{Kind: Unreadable}) // to write it would lose what it holds
+		return unchanged(Outcome{Kind: Unreadable, Err: f.Unread}) // to write it would lose what it holds
 	}
 	switch r.Op {
 	case wadmapi.OpPut:

@@ -38,7 +38,7 @@ func (b *bench) atOnce(lines []recorded) []string {
 
 // The recorded requests that were sent at the same time: of ten puts of one version one is stored and its text stays, and all of ten deploys are answered.
 func TestRequestsAtOnceAsOf030(t *testing.T) {
-	s := newStage(t)
+	s := newStage(t, true)
 	var batch []recorded
 	rounds := 0
 	for _, line := range load(t, "otp_api_race") {
@@ -97,4 +97,21 @@ func (s *stage) onePutWins(batch []recorded) string {
 func quotedText(s string) string {
 	b, _ := wadmapi.Encode(s)
 	return string(b)
+}
+
+// What 0.3.0 could neither list, repair nor delete is deleted with all that belongs to it.
+func TestABrokenRecordIsDeleted(t *testing.T) {
+	s := newStage(t, true)
+	s.spoil("list with a ghost")
+	s.spoil("list with a ghost that has a version")
+	s.spoil("list with a broken entry")
+	if got := s.model("list", ""); !strings.Contains(got, `"name":"ghost"`) {
+		t.Errorf("it is not listed: %s", got)
+	}
+	if got := s.model("del.ghost", `{"delete_all":"true"}`); got != `{"data":{"version":""},"result":"success"}` {
+		t.Errorf("the delete is answered %s", got)
+	}
+	if got := s.model("list", ""); got != `{"data":[],"result":"success"}` {
+		t.Errorf("it is still listed: %s", got)
+	}
 }

@@ -295,7 +295,9 @@ func (s *Service) find(ctx context.Context, subject wadmapi.Subject) answer {
 	if subject.Name == "" {
 		a.models, a.err = s.o.Models.Models(ctx, subject.Lattice)
 	} else if subject.Op != wadmapi.OpHistory {
-		a.model, _, a.err = s.writer.record(ctx, subject.Lattice, subject.Name)
+		var f Found
+		f, a.err = s.writer.record(ctx, subject.Lattice, subject.Name)
+		a.model, a.unread = f.Model, f.Unread
 	}
 	if a.err != nil {
 		s.o.Log.Error("reading applications", "lattice", subject.Lattice, "application", subject.Name, "err", a.err)

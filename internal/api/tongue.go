@@ -38,6 +38,7 @@ type answer struct {
 	model  *store.Model  // of the application that was named; nil: there is none
 	models []store.Model // of a list
 	told   func(app string) told
+	unread error // why model has no versions
 	err    error // a store failed; the rest is void
 }
 

@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -178,15 +177,14 @@ func noSuch(r Request) string {
 	return fmt.Sprintf("No such model version in store: %s %s", r.App, *r.Version)
 }
 
+// failure03 says what the store says, as 0.3.0 did: whoever asks is often who runs it, and a key of a wrong type has to be found.
 func failure03(r Request, o Outcome) any {
-	why := storageFailed
-	switch {
-	case o.Kind == Unreadable:
-		why = cannotBeRead
-	case tooLarge(r, o):
-		why = fmt.Sprintf("%v; delete versions that are not needed", o.Err)
-	case errors.Is(o.Err, store.ErrUnreadable):
-		why = o.Err.Error() // it names the key
+	why := cannotBeRead
+	if o.Err != nil {
+		why = o.Err.Error()
+	}
+	if tooLarge(r, o) {
+		why += "; delete versions that are not needed"
 	}
 	if r.Op == wadmapi.OpDelete {
 		return tuple03(r.Op, why)
@@ -197,21 +195,13 @@ func failure03(r Request, o Outcome) any {
 func (tongue03) show(s wadmapi.Subject, r Request, a answer) any {
 	switch {
 	case a.err != nil:
-		why := storageFailed
-		if errors.Is(a.err, store.ErrUnreadable) {
-			why = a.err.Error()
-		}
-		return tuple03(s.Op, why)
+		return tuple03(s.Op, a.err.Error())
 	case s.Op == wadmapi.OpList:
 		return wadmapi.NewReply03(list03(a))
-	case s.Op == wadmapi.OpVersions && a.model == nil:
-		return wadmapi.NewReply03([]wadmapi.Version03{})
-	case s.Op == wadmapi.OpVersions && unreadable(a.model):
-		return tuple03(s.Op, cannotBeRead)
+	case a.unread != nil:
+		return tuple03(s.Op, a.unread.Error())
 	case s.Op == wadmapi.OpVersions:
 		return wadmapi.NewReply03(versions03(a.model))
-	case a.model != nil && unreadable(a.model):
-		return tuple03(s.Op, cannotBeRead)
 	}
 	return get03(a.model, r)
 }
@@ -243,7 +233,10 @@ func get03(m *store.Model, r Request) any {
 
 // versions03 are the versions, the newest first.
 func versions03(m *store.Model) []wadmapi.Version03 {
-	out := make([]wadmapi.Version03, 0, len(m.Versions))
+	out := []wadmapi.Version03{}
+	if m == nil {
+		return out
+	}
 	for i := len(m.Versions) - 1; i >= 0; i-- {
 		v := &m.Versions[i]
 		info := wadmapi.Version03{Version: v.Version, Deployed: v.Version != "" && v.Version == m.Deployed}

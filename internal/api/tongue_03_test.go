@@ -186,15 +186,15 @@ func TestStorageFailuresIn03(t *testing.T) {
 	b.store.mu.Lock()
 	b.store.before = func(string, string) error { return errBroken }
 	b.store.mu.Unlock()
-	const tail = "Internal storage error"
+	const app, gone = `application \"shop\": the disk is gone`, `the disk is gone`
 	for op, want := range map[string]string{
-		"put":           `Failed to store model version: ` + tail,
-		"get.shop":      `Failed to query model: {:error, \"` + tail + `\"}`,
-		"list":          `Failed to query models: {:error, \"` + tail + `\"}`,
-		"versions.shop": `Failed to query model version history: {:error, \"` + tail + `\"}`,
-		"deploy.shop":   `Failed to deploy app spec: ` + tail,
-		"undeploy.shop": `Failed to stop deployment monitor: ` + tail,
-		"del.shop":      `Failed to delete model version: {:error, \"` + tail + `\"}`,
+		"put":           `Failed to store model version: reading the record of ` + app,
+		"get.shop":      `Failed to query model: {:error, \"reading the record of application \\\"shop\\\": the disk is gone\"}`,
+		"list":          `Failed to query models: {:error, \"` + gone + `\"}`,
+		"versions.shop": `Failed to query model version history: {:error, \"reading the record of application \\\"shop\\\": the disk is gone\"}`,
+		"deploy.shop":   `Failed to deploy app spec: reading the wish of ` + app,
+		"undeploy.shop": `Failed to stop deployment monitor: reading the wish of ` + app,
+		"del.shop":      `Failed to delete model version: {:error, \"reading the wish of application \\\"shop\\\": the disk is gone\"}`,
 	} {
 		body := `{"version":"0.0.0"}`
 		if op == "put" {
@@ -216,7 +216,7 @@ func TestABadRecordIn03(t *testing.T) {
 	}
 	b := &bench{t: t, nc: natstest.Connect(t, srv), store: st.watchedStore, service: s}
 	b.model("put", "metadata: {name: good}\nspec: {components: []}\n")
-	const broken = "The stored record of this application cannot be read"
+	const broken = "the stored record cannot be read" // and why, if the store knows
 	for op, want := range map[string]string{
 		"get.bad":      `{"message":"Failed to query model: {:error, \"` + broken + `\"}","result":"error"}`,
 		"versions.bad": `{"message":"Failed to query model version history: {:error, \"` + broken + `\"}","result":"error"}`,

@@ -142,32 +142,32 @@ func (w writer) lastWish(ctx context.Context, lattice string, r Request, try int
 	}
 }
 
-// record is the stored record of an application: nil when there is none, one without versions when it cannot be read.
-func (w writer) record(ctx context.Context, lattice, app string) (*store.Model, store.Revision, error) {
+// record is the stored record of an application: no model when there is none, one without versions when it cannot be read.
+func (w writer) record(ctx context.Context, lattice, app string) (Found, error) {
 	m, rev, err := w.models.Model(ctx, lattice, app)
 	switch {
 	case err == nil:
-		return &m, rev, nil
+		return Found{Model: &m, Revision: rev}, nil
 	case errors.Is(err, store.ErrUnreadable):
-		return &store.Model{Name: app}, rev, nil
+		return Found{Model: &store.Model{Name: app}, Revision: rev, Unread: err}, nil
 	case errors.Is(err, store.ErrNotFound), wadmapi.ValidName(app) != nil:
 		// A store whose keys cannot hold such a name fails, and holds no such application.
-		return nil, 0, nil
+		return Found{}, nil
 	}
-	return nil, 0, fmt.Errorf("reading the record of application %q: %w", app, err)
+	return Found{}, fmt.Errorf("reading the record of application %q: %w", app, err)
 }
 
 // find loads what the request is decided on.
 func (w writer) find(ctx context.Context, lattice string, r Request) (Found, error) {
-	f := Found{Facts: w.known.facts}
 	var around func() ([]store.Model, error)
 	if r.Op == wadmapi.OpDeploy || r.Op == wadmapi.OpPut && refersElsewhere(r.Put) {
 		around = w.lookAround(ctx, lattice)
 	}
-	var err error
-	if f.Model, f.Revision, err = w.record(ctx, lattice, r.App); err != nil {
+	f, err := w.record(ctx, lattice, r.App)
+	if err != nil {
 		return f, err
 	}
+	f.Facts = w.known.facts
 	if around == nil || r.Op == wadmapi.OpDeploy && f.Model == nil {
 		return f, nil
 	}
