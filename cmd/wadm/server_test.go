@@ -7,6 +7,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/wadm-go/wadm/cmd/wadm/internal/settings"
+	"github.com/wadm-go/wadm/internal/api"
+	"github.com/wadm-go/wadm/wadmapi"
 )
 
 func TestTheDomainIsThatOfTheStreamsToo(t *testing.T) {
@@ -59,5 +61,44 @@ func TestTheEventsOnTheBareSubjectCanBeTurnedOff(t *testing.T) {
 				t.Errorf("turned off: %v, %v", cfg.NoBareEvents, err)
 			}
 		})
+	}
+}
+
+func TestTheGenerationIsChosen(t *testing.T) {
+	for _, tt := range []struct {
+		args       []string
+		env        map[string]string
+		generation wadmapi.Generation
+		undeploy   api.UndeployDefault
+		fails      string
+	}{
+		{nil, nil, wadmapi.Generation021, api.ByGeneration, ""},
+		{[]string{"--api-generation", "0.3"}, nil, wadmapi.Generation03, api.ByGeneration, ""},
+		{[]string{"--api-generation", "0.21", "--undeploy-default", "release"}, nil, wadmapi.Generation021, api.LetGo, ""},
+		{[]string{"--api-generation", "0.3", "--undeploy-default", "stop"}, nil, wadmapi.Generation03, api.Stop, ""},
+		{nil, map[string]string{"WADM_API_GENERATION": "0.3", "WADM_UNDEPLOY_DEFAULT": "stop"}, wadmapi.Generation03, api.Stop, ""},
+		{[]string{"--api-generation", "0.30"}, nil, 0, 0, `--api-generation: API generation "0.30" is not known: 0.21 or 0.3`},
+		{[]string{"--undeploy-default", "kill"}, nil, 0, 0, `--undeploy-default: what an undeploy does with what runs is stop or release, not "kill"`},
+	} {
+		var f serverFlags
+		flags := pflag.NewFlagSet("wadm", pflag.ContinueOnError)
+		f.add(flags)
+		if err := flags.Parse(tt.args); err != nil {
+			t.Fatal(err)
+		}
+		told, err := settings.Load(flags, settings.Sources{Vars: serverEnv, Getenv: func(name string) string { return tt.env[name] }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := f.config(told, slog.New(slog.DiscardHandler))
+		if tt.fails != "" {
+			if err == nil || err.Error() != tt.fails {
+				t.Errorf("%v: the error is %v, want %s", tt.args, err, tt.fails)
+			}
+			continue
+		}
+		if err != nil || cfg.Generation != tt.generation || cfg.Undeploy != tt.undeploy {
+			t.Errorf("%v: generation %s, undeploy %d (%v)", tt.args, cfg.Generation, cfg.Undeploy, err)
+		}
 	}
 }
