@@ -101,6 +101,12 @@ check_dev() {
   [ "$rc" = 0 ] || die "wadm dev --once --dialect $dialect ended with $rc"
 }
 
+# The chart and the manifests for Kubernetes, in a module of their own: nothing of Helm or Kubernetes is a dependency of wadm.
+check_deploy() {
+  step "Kubernetes"
+  (cd deploy/test && go vet ./... && go test -timeout 8m ./...)
+}
+
 need_redis
 check_format
 step "go vet"
@@ -111,5 +117,6 @@ check_generated
 check_fuzz
 check_static
 check_dev
+check_deploy
 step "go test -race"
 tool gotestsum --format pkgname --format-hide-empty-pkg -- -race -shuffle=on -timeout 8m ./...
