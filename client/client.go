@@ -86,7 +86,7 @@ func (c *Client) Deploy(ctx context.Context, app, version string) (wadmapi.Deplo
 	return decode[wadmapi.DeployReply](a)
 }
 
-// List gives all applications of the lattice by ascending name. A server of generation 0.3 does not say which version is deployed, so it is asked for each
+// List gives all applications of the lattice by ascending name. The real 0.3.0 does not say which version is deployed, so it is asked for each
 // application that is; where it does not answer that, DeployedVersion is nil.
 func (c *Client) List(ctx context.Context) ([]wadmapi.ModelSummary, error) {
 	if g, known := c.Generation(); !known || g == wadmapi.Generation021 {
@@ -132,23 +132,27 @@ func (c *Client) Versions(ctx context.Context, app string) ([]wadmapi.VersionInf
 	return r.Versions, err
 }
 
-// Status gives the last status told of an application. One that does not exist is "undeployed". A server of generation 0.3 tells its state alone; the
-// real 0.3.0 says "idle" when time has passed, which reads "deployed" here and proves nothing.
+// Status gives the last status told of an application. One that does not exist is "undeployed". The real 0.3.0 tells a state alone, and says "idle" when
+// time has passed, which reads "deployed" here and proves nothing.
 func (c *Client) Status(ctx context.Context, app string) (wadmapi.Status, error) {
 	if !c.is03() {
 		a, err := c.askAbout(ctx, wadmapi.OpStatus, app, nil)
 		if err == nil {
-			r, err := decode[wadmapi.StatusReply](a)
-			if err != nil || r.Status == nil {
-				return wadmapi.NewStatus(wadmapi.StatusUndeployed, ""), err
-			}
-			return *r.Status, nil
+			return status(a)
 		}
 		if !c.is03() {
 			return wadmapi.NewStatus(wadmapi.StatusUndeployed, ""), err
 		}
 	}
 	return c.status03(ctx, app)
+}
+
+func status(a *answer) (wadmapi.Status, error) {
+	r, err := decode[wadmapi.StatusReply](a)
+	if err != nil || r.Status == nil {
+		return wadmapi.NewStatus(wadmapi.StatusUndeployed, ""), err
+	}
+	return *r.Status, nil
 }
 
 // Hosts gives the hosts of the lattice, as the owner of the lattice sees them. Errors: ErrUnsupported from the real 0.21.1 and 0.3.0.

@@ -155,7 +155,23 @@ func (c *Client) summaries03(ctx context.Context) ([]told03, *answer, error) {
 	return all, a, err
 }
 
+// ours asks a server of generation 0.3 what only one of ours can say, in the words of generation 0.21. false: it is the real 0.3.0.
+func (c *Client) ours(ctx context.Context, subject string) (*answer, bool, error) {
+	a, err := c.ask(ctx, nats.NewMsg(subject))
+	if errors.Is(err, ErrUnsupported) {
+		return nil, false, nil
+	}
+	return a, err == nil, err
+}
+
 func (c *Client) list03(ctx context.Context) ([]wadmapi.ModelSummary, error) {
+	if a, ok, err := c.ours(ctx, wadmapi.LatticeListSubject(c.lattice)); ok || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		r, err := decode[wadmapi.ListReply](a)
+		return r.Models, err
+	}
 	all, a, err := c.summaries03(ctx)
 	if err != nil {
 		return nil, err
@@ -216,6 +232,12 @@ func (c *Client) status03(ctx context.Context, app string) (wadmapi.Status, erro
 	none := wadmapi.NewStatus(wadmapi.StatusUndeployed, "")
 	if err := fits(app); err != nil {
 		return none, err
+	}
+	if a, ok, err := c.ours(ctx, wadmapi.LatticeStatusSubject(c.lattice, app)); ok || err != nil {
+		if err != nil {
+			return none, err
+		}
+		return status(a)
 	}
 	all, a, err := c.summaries03(ctx)
 	if err != nil {

@@ -74,6 +74,9 @@ func TestBothGenerationsGiveTheSameResults(t *testing.T) {
 			if _, err := c.Get(ctx, "shop", "9"); !errors.Is(err, client.ErrNotFound) {
 				t.Errorf("get of what is not there gives %v", err)
 			}
+			if s, err := c.Status(ctx, "told"); err != nil || s.Status.Message != "no host" {
+				t.Errorf("what was told of an application gives %+v, %v", s, err)
+			}
 			if _, err := c.Deploy(ctx, "nobody", ""); !errors.Is(err, client.ErrNotFound) {
 				t.Errorf("deploy of nobody gives %v", err)
 			}
@@ -146,8 +149,12 @@ func TestAServerOfTheOtherGenerationTakesOver(t *testing.T) {
 	nc := natstest.Connect(t, srv)
 	c, _ := dial(t, natstest.Connect(t, srv))
 	answer := func(replies map[string]string) func() {
-		sub, err := nc.Subscribe("wadm.api.default.model.>", func(m *nats.Msg) {
-			_ = m.Respond([]byte(replies[strings.TrimPrefix(m.Subject, "wadm.api.default.model.")]))
+		sub, err := nc.Subscribe("wadm.api.>", func(m *nats.Msg) {
+			reply := replies[strings.TrimPrefix(m.Subject, "wadm.api.default.model.")]
+			if reply == "" {
+				reply = unexpected
+			}
+			_ = m.Respond([]byte(reply))
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -83,7 +83,7 @@ func (r *recording) answer(m *nats.Msg) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked = append(r.asked, strings.TrimPrefix(m.Subject, "wadm.api.default.")+" "+string(m.Data))
-	if strings.Contains(m.Subject, ".host.") || m.Subject == "wadm.api.default.model.get" || strings.Contains(m.Subject, ".model.status.") {
+	if !strings.Contains(m.Subject, ".model.") || m.Subject == "wadm.api.default.model.get" || strings.Contains(m.Subject, ".model.status.") {
 		_ = m.Respond([]byte(unexpected))
 		return
 	}

@@ -79,6 +79,16 @@ func HostListSubject(lattice string) string {
 	return Subject{Lattice: lattice, Category: CategoryHost, Op: OpList}.String()
 }
 
+// LatticeListSubject is where the applications of a lattice are asked for in the words of generation 0.21, whichever the server speaks: a ListReply.
+func LatticeListSubject(lattice string) string {
+	return Subject{Lattice: lattice, Category: CategoryLattice, Op: OpList}.String()
+}
+
+// LatticeStatusSubject is where the status of an application is asked for in the same way: a StatusReply. Generation 0.3 has no word for it.
+func LatticeStatusSubject(lattice, app string) string {
+	return Subject{Lattice: lattice, Category: CategoryLattice, Op: OpStatus, Name: app}.String()
+}
+
 // EventSubject is where the event of that name is published.
 func EventSubject(lattice, event string) string { return EventPrefix + "." + lattice + "." + event }
 

@@ -215,6 +215,21 @@ func TestWaitingIsSaidOnlyOfWhatIsDeployed(t *testing.T) {
 	}
 }
 
+// What generation 0.3 has no words for is said in those of 0.21, in both.
+func TestListAndStatusBesideEitherGeneration(t *testing.T) {
+	for _, g := range []wadmapi.Generation{wadmapi.Generation021, wadmapi.Generation03} {
+		b := newBench(t, func(o *Options) { o.Generation = g })
+		for subject, want := range map[string]string{
+			"wadm.api.default.lattice.list":        `{"result":"success","message":"Successfully fetched list of applications","models":[]}`,
+			"wadm.api.default.lattice.status.shop": `{"result":"ok","message":"Successfully fetched status for application shop","status":{"status":{"type":"undeployed"},"version":"","components":[]}}`,
+		} {
+			if got := b.ask(subject, ""); got != want {
+				t.Errorf("in generation %s %s is answered %s, want %s", g, subject, got, want)
+			}
+		}
+	}
+}
+
 func TestOperationsOfOthers(t *testing.T) {
 	b := newBench(t, func(o *Options) {
 		o.Handlers = map[wadmapi.Category]Handler{wadmapi.CategoryHost: func(_ context.Context, lattice, op, name string, body []byte) ([]byte, bool) {
@@ -229,7 +244,9 @@ func TestOperationsOfOthers(t *testing.T) {
 		"wadm.api.other.host.list.größe":   "other/list/größe/x",
 		"wadm.api.default.host.frob":       `{"message":"Unsupported subject: wadm.api.default.host.frob","result":"error"}`,
 		"wadm.api.default.host.panic":      `{"message":"Internal error","result":"error"}`,
-		"wadm.api.default.lattice.list":    `{"message":"Unsupported subject: wadm.api.default.lattice.list","result":"error"}`,
+		"wadm.api.default.lattice.frob":    `{"message":"Unsupported subject: wadm.api.default.lattice.frob","result":"error"}`,
+		"wadm.api.default.lattice.status":  `{"message":"Unsupported subject: wadm.api.default.lattice.status","result":"error"}`,
+		"wadm.api.default.lattice.list.a":  `{"message":"Unsupported subject: wadm.api.default.lattice.list.a","result":"error"}`,
 		"wadm.api.default.host.list.a.b.c": `{"message":"Invalid subject: Found extra components of subject, ensure your manifest name consists of only alphanumeric characters, dashes, and underscores.","result":"error"}`,
 	} {
 		if got := b.ask(subject, "x"); got != want {

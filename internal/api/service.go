@@ -241,6 +241,10 @@ func (s *Service) guard(m *nats.Msg, job, leave func()) func() {
 func (s *Service) extension(m *nats.Msg, subject wadmapi.Subject) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.o.Timeout)
 	defer cancel()
+	if reply, ok := s.beyond(ctx, subject); ok {
+		s.answer(m, reply)
+		return
+	}
 	if handle := s.o.Handlers[subject.Category]; handle != nil {
 		if body, ok := handle(ctx, subject.Lattice, string(subject.Op), subject.Name, m.Data); ok {
 			s.send(m, body)
@@ -248,6 +252,22 @@ func (s *Service) extension(m *nats.Msg, subject wadmapi.Subject) {
 		}
 	}
 	s.answer(m, wadmapi.NewError(s.o.Generation.Unsupported(m.Subject).Error()))
+}
+
+// beyond answers, in the words of generation 0.21, what generation 0.3 has no words for: why an application is not as it should be.
+func (s *Service) beyond(ctx context.Context, subject wadmapi.Subject) (any, bool) {
+	if subject.Category != wadmapi.CategoryLattice {
+		return nil, false
+	}
+	switch named := subject.Name != ""; {
+	case subject.Op == wadmapi.OpStatus && named:
+	case subject.Op == wadmapi.OpList && !named:
+		subject.Op = wadmapi.OpGet // the newer form of the list
+	default:
+		return nil, false
+	}
+	subject.Category = wadmapi.CategoryModel
+	return tongue021{}.show(subject, Request{Op: subject.Op, App: subject.Name}, s.find(ctx, subject)), true
 }
 
 // model carries out a model operation other than put.
