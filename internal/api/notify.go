@@ -89,7 +89,9 @@ func (n *notifier) streamKnown() bool {
 	return n.kept
 }
 
+// look asks whether the stream is there. An answer that was asked for before a newer one came is old news.
 func (n *notifier) look() {
+	began := n.now()
 	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 	defer cancel()
 	js, err := jetstream.New(n.nc)
@@ -98,7 +100,10 @@ func (n *notifier) look() {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.looking, n.looked, n.kept = false, n.now(), err == nil
+	n.looking = false
+	if !n.looked.After(began) {
+		n.looked, n.kept = n.now(), err == nil
+	}
 }
 
 func (n *notifier) forgetStream() {
