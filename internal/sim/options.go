@@ -93,6 +93,7 @@ type Switches struct {
 	Traceparent       bool
 	StopAnnotations   bool // from 0.62.1
 	LateSubscription  bool // one start in 25 is deaf for 2.1 s
+	AlwaysLate        bool // off: every start is
 
 	ReplyDelay time.Duration // added to every answer
 }

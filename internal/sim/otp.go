@@ -55,7 +55,7 @@ func (h *host) bootOTP() {
 		}
 	})
 	late := time.Duration(h.c.rng.Int64N(int64(50 * time.Millisecond)))
-	if h.sw.LateSubscription && h.c.rng.IntN(25) == 0 {
+	if h.sw.LateSubscription && h.c.rng.IntN(25) == 0 || h.sw.AlwaysLate {
 		late = 2100 * time.Millisecond
 	}
 	h.after(late, func() { h.subscribe(true) })
@@ -155,8 +155,8 @@ var refusalOTP = map[wasmbus.OTPOp]string{
 	wasmbus.OTPOpStopProvider:    "Invalid JSON request for stop provider",
 	wasmbus.OTPOpLinkdefPut:      "Invalid link definition put request",
 	wasmbus.OTPOpLinkdefDel:      "Invalid link definition removal request",
-	wasmbus.OTPOpAuctionActor:    "Invalid auction request",
-	wasmbus.OTPOpAuctionProvider: "Invalid auction request",
+	wasmbus.OTPOpAuctionActor:    "Invalid JSON request for actor auction",
+	wasmbus.OTPOpAuctionProvider: "Invalid JSON request to auction provider",
 }
 
 func readBody(op wasmbus.OTPOp, data []byte) body {
@@ -193,6 +193,10 @@ func (h *host) handleOTP(m Msg) {
 		h.tell(m, map[string]any{"links": h.linksOTP()}, nil)
 		return
 	case wasmbus.OTPOpRegistriesPut:
+		if !json.Valid(m.Data) {
+			h.ack(m, "Failed to update registry credential map")
+			return
+		}
 		h.ack(m, "")
 		return
 	}
@@ -228,7 +232,7 @@ func (h *host) commandOTP(m Msg, op wasmbus.OTPOp, b body) {
 func (h *host) spoilt(m Msg, op wasmbus.OTPOp, b body, refusal string) bool {
 	launch := op == wasmbus.OTPOpLaunchActor
 	switch {
-	case launch && b.json && !b.object, op == wasmbus.OTPOpUpdate && !b.json && !h.version.from(60, 0):
+	case (launch || !h.version.from(57, 2)) && b.json && !b.object, op == wasmbus.OTPOpUpdate && !b.json && !h.version.from(60, 0):
 		return true // it breaks the handler
 	case !b.complete:
 		h.ack(m, refusal)

@@ -45,7 +45,11 @@ func (h *host) startActors(ref string, annotations wasmbus.OTPAnnotations, count
 	}
 	if h.storing(ref) {
 		h.after(h.t.Warm, func() {
-			failed("N/A", `"Failed to extract claims from module: I/O error: unexpected end-of-file (at offset 0x1c)"`, true, true)
+			reason := `"Failed to extract claims from module"`
+			if h.version.from(60, 0) {
+				reason = `"Failed to extract claims from module: I/O error: unexpected end-of-file (at offset 0x1c)"`
+			}
+			failed("N/A", reason, true, true)
 		})
 		return
 	}

@@ -23,7 +23,7 @@
 // beginning of the group. What is sent, told and noticed stands there as it happens, in neutral words; hosts, links and
 // configs print what really is, not what anybody believes.
 //
-//	host NAME [LABEL=VALUE]… [version=V]     a host joins
+//	host NAME [LABEL=VALUE]… [version=V]     a host joins; "late": it hears commands two seconds later only (OTP)
 //	kill | stop | return | replace HOST      it dies without a word | says goodbye | begins anew | under another id
 //	cut HOST [silent], heal HOST             off the network and back; silent: requests time out
 //	slow HOST N, mute HOST acks=P,events=P   slower, and saying only a part of it

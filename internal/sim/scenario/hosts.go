@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -33,9 +34,12 @@ func (w *world) addHost(c *Command) error {
 	}
 	name := c.Args[0]
 	spec := sim.HostSpec{Name: name, ID: key("N", name), Labels: map[string]string{}}
+	late := false
 	for _, s := range c.Args[1:] {
 		k, v, ok := strings.Cut(s, "=")
 		switch {
+		case s == "late":
+			late = true
 		case !ok:
 			return fmt.Errorf("%q is no LABEL=VALUE", s)
 		case k == "version":
@@ -48,12 +52,9 @@ func (w *world) addHost(c *Command) error {
 	}
 	if w.dialect == "otp" {
 		// One start in 25 hears nothing for two seconds: true, and of no use to any reader.
-		version := spec.Version
-		if version == "" {
-			version = "0.58.2"
-		}
+		version := cmp.Or(spec.Version, w.version, "0.58.2")
 		sw := sim.RealSwitches(wasmbus.DialectOTP, sim.ParseVersion(version))
-		sw.LateSubscription = false
+		sw.LateSubscription, sw.AlwaysLate = false, late
 		spec.Switches = &sw
 	}
 	w.name(name, w.cluster.AddHost(spec))

@@ -18,6 +18,7 @@ import (
 // world is one lattice on which one dialect's part of a script is played.
 type world struct {
 	dialect string
+	version string // of the hosts, "" = the usual one
 	plane   *plane.Plane
 	cluster *sim.Cluster
 	out     []string
@@ -49,7 +50,7 @@ func timing() sim.Timing {
 }
 
 func newWorld(dialect string, options map[string]string) (*world, error) {
-	w := &world{dialect: dialect, ids: map[string]string{}, apps: map[string]app{}, images: map[string][]string{}, said: map[string]string{}}
+	w := &world{dialect: dialect, version: options[dialect], ids: map[string]string{}, apps: map[string]app{}, images: map[string][]string{}, said: map[string]string{}}
 	d := wasmbus.DialectV1
 	switch dialect {
 	case "v1":
