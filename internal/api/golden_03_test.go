@@ -207,6 +207,7 @@ func recordedReply(rest []recorded, n int) (reply string, events []flatLine) {
 
 // TestRepliesEqualThoseOf030 sends every recorded request in its order and compares reply and events, byte for byte after masking. What differs stands
 // in the table of golden differences, under the id of a row of docs/differences-0.3.md, and nowhere else.
+// O13: mistakes that 0.3.0 glues together are answered as it did.
 func TestRepliesEqualThoseOf030(t *testing.T) {
 	for _, store := range []struct {
 		name  string

@@ -61,6 +61,7 @@ func TestMistakesCarryTheirPlaces(t *testing.T) {
 	}
 }
 
+// O17: one subject with a letter that is no ASCII made 0.3.0 deaf.
 func TestBadSubjectsAreAnswered(t *testing.T) {
 	b := newBench(t)
 	b.store.before = func(_, app string) error { // as a store does whose keys cannot hold every name

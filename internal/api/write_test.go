@@ -51,6 +51,7 @@ func TestWishIsWrittenBeforeTheRecord(t *testing.T) {
 	}
 }
 
+// O16: in 0.3.0 the losers' text replaced the winner's.
 func TestConcurrentPutsLoseNothing(t *testing.T) {
 	w, s := newWriter(t, nil)
 	const writers = 40

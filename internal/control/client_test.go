@@ -199,6 +199,7 @@ func TestWindows(t *testing.T) {
 	}
 }
 
+// O15: in 0.3.0 one command without an answer held everything up for a minute.
 func TestNoHostWaitsForAnother(t *testing.T) {
 	d := newDesk(t, Config{Dialect: lattice.V1, PerHost: 64, PerLattice: 4096})
 	var cmds []ledger.Command
@@ -235,6 +236,9 @@ func TestOrder(t *testing.T) {
 	lp := func(id ledger.CommandID, link string) ledger.Command {
 		return ledger.Command{ID: id, Action: ledger.Scale, Host: hostA, To: 1, Target: ledger.Target{Kind: lattice.Provider, Ref: "r/p:1", Link: link}}
 	}
+	image := func(id ledger.CommandID, ref string, from, to int) ledger.Command {
+		return ledger.Command{ID: id, Action: ledger.Scale, Host: hostA, From: from, To: to, Target: ledger.Target{ID: "M", Ref: ref}}
+	}
 	reading := scale(9, hostA)
 	reading.Config = []string{"c"}
 	tests := map[string]struct {
@@ -250,6 +254,8 @@ func TestOrder(t *testing.T) {
 			[]string{"1 2", "2 9", "9", ""}},
 		"two writes of one config go one after another": {lattice.V1, []ledger.Command{config(1, "c"), config(2, "c"), config(3, "d")},
 			[]string{"1 3", "3 2", "2", ""}},
+		"SRV-13 a start waits for the answer of a stop of its image, whatever its tag": {lattice.OTP,
+			[]ledger.Command{image(1, "r/web:1", 2, 0), image(2, "r/web:2", 0, 2), image(3, "r/api:1", 0, 1)}, []string{"1 3", "3 2", "2", ""}},
 		"one lp at a time for a link name": {lattice.OTP, []ledger.Command{lp(1, "default"), lp(2, "default"), lp(3, "second")},
 			[]string{"1 3", "3 2", "2", ""}},
 	}

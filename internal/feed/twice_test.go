@@ -5,6 +5,7 @@ import (
 	"testing"
 )
 
+// SRV-15.
 func TestWhatIsDeliveredAgainIsHeardOnce(t *testing.T) {
 	b := newBench(t, Config{})
 	one, other := scaled(t, hostA, 1), scaled(t, hostA, 1)

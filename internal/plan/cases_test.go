@@ -125,6 +125,7 @@ func TestComponentSpreads(t *testing.T) {
 }
 
 // CSP-04: events that concern something else change nothing while our commands are under way.
+// O3: 0.3.0 armed a timer with each of these.
 func TestOtherEventsCommandNothing(t *testing.T) {
 	for _, tc := range []struct {
 		name string

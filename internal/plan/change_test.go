@@ -330,7 +330,7 @@ func TestOTPSpreads(t *testing.T) {
 			runs("N1", "kv", 1, ""), runs("N2", "kv", 1, ""), runs("N3", "kv", 1, "")), nil, []string{"kv too-few-hosts, lamehosts, style=lame, short of 1"}},
 		{"V3-04 a provider starts once on each host", givenOTP(app(contracted("kv", scaled(2, halves...))), host("N1", "style=cool"), host("N2", "style=lame")),
 			[][]string{{"scale N1 kv:1 0→1 (too-few)", "scale N2 kv:1 0→1 (too-few)"}}, nil},
-		{"V3-10 (changed) nothing is lost to rounding", givenOTP(app(component("echo", scaled(3, spread("a", 33, "style=cool"), spread("b", 33, "style=lame"), spread("c", 34)))), four),
+		{"V3-10 O2 (changed) nothing is lost to rounding", givenOTP(app(component("echo", scaled(3, spread("a", 33, "style=cool"), spread("b", 33, "style=lame"), spread("c", 34)))), four),
 			[][]string{{"scale N1 echo:1 0→2 (too-few)", "scale N2 echo:1 0→1 (too-few)"}}, nil},
 		{"O12 (changed) what runs where no spread allows it goes, once the rest runs", givenOTP(app(component("echo", scaled(1, spread("cool", 100, "style=cool")))), four, runs("N3", "echo", 2, "")),
 			[][]string{{"scale N1 echo:1 0→1 (too-few)"}, {"scale N3 echo:1 2→0 (host-not-eligible)"}}, nil},

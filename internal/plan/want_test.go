@@ -155,6 +155,7 @@ func TestWhatIsWantedOfAnOTPLattice(t *testing.T) {
 	}
 }
 
+// O6 is one of them.
 func TestWhatADialectCannotCarryIsNamed(t *testing.T) {
 	contractLink := trait(oam.Trait{Type: oam.TraitLinkDef, LinkDef: &oam.LinkDef{Target: "kv"}})
 	secret := []oam.Secret{{Name: "token"}}

@@ -244,3 +244,47 @@ func TestHostsOfBothDialectsInOneLatticeDoNotHearEachOther(t *testing.T) {
 	s.wait(time.Second)
 	s.want("one answer each", "answer v1", "answer otp")
 }
+
+// TestAStopTakesTheCallsOfOthers is what the recordings of sa beside another owner's instances say in remarks: whether calls were answered after it.
+func TestAStopTakesTheCallsOfOthers(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		opts        Options
+		older, stop string
+		deaf        bool
+	}{
+		{"to 0.62, whoever is older", otp, "one", "one", true},
+		{"to 0.62, whoever is older (2)", otp, "two", "one", true},
+		{"from 0.63 not where the stopped one is the oldest", otp63, "one", "one", false},
+		{"from 0.63 not where nothing was stopped", otp63, "two", "one", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStage(t, test.opts)
+			a := s.host(HostSpec{})
+			younger := map[string]string{"one": "two", "two": "one"}[test.older]
+			for _, app := range []string{test.older, younger} {
+				s.send("la "+app, ctlOTP.LaunchActor(a), la("acme.io/echo:1", 1, app))
+				s.wait(4 * time.Second)
+			}
+			deaf := func() (is bool) {
+				for _, c := range s.c.Truth().Hosts[0].Components {
+					is = is || c.Deaf
+				}
+				return is
+			}
+			if deaf() {
+				t.Fatalf("no call reaches what has just started: %s", s.c)
+			}
+			s.send("sa", ctlOTP.StopActor(a), `{"actor_ref":"`+s.actorKey("acme.io/echo:1")+`","count":1,"annotations":{"wasmcloud.dev/appspec":"`+test.stop+`"}}`)
+			s.wait(time.Second)
+			if deaf() != test.deaf {
+				t.Errorf("after the stop: %s", s.c)
+			}
+			s.send("again", ctlOTP.LaunchActor(a), la("acme.io/echo:1", 1, "two"))
+			s.wait(4 * time.Second)
+			if deaf() {
+				t.Errorf("a start does not bring the calls back: %s", s.c)
+			}
+		})
+	}
+}

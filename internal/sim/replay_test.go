@@ -372,6 +372,47 @@ func healths(lines []line) []health {
 	return all
 }
 
+// peculiarities are what real OTP hosts do that nobody would expect, by their rows in docs/conformance.md, and the recordings that show them. All of these are
+// played by TestHostsAnswerAsRecorded.
+var peculiarities = map[string][]string{
+	"HST-01": {"otp-0.63-blind-ping", "otp-0.63-start", "otp-0.63-odd", "otp-0.58-odd"},
+	"HST-02": {"otp-0.58-refmap", "otp-0.63-refmap"},
+	"HST-03": {"otp-0.58-refmap", "otp-0.58-provider-race"},
+	"HST-04": {"otp-0.58-provider-race", "otp-0.63-provider-race"},
+	"HST-05": {"otp-0.58-upgrade", "otp-0.63-upgrade", "otp-0.63-providers"},
+	"HST-06": {"otp-0.57.1-providers", "otp-0.57-upgrade", "otp-0.58-providers"},
+	"HST-07": {"otp-0.57.1-actors", "otp-0.57-actors"},
+	"HST-08": {"otp-0.58-actors", "otp-0.58-sa-rpc", "otp-0.63-sa-rpc"},
+	"HST-09": {"otp-0.63-actors", "otp-0.63-sa-rpc"},
+	"HST-10": {"otp-0.63-actor-crash", "otp-0.63-sa-rpc"},
+	"HST-11": {"otp-0.63-provider-health"},
+	"HST-12": {"otp-0.58-actors", "otp-0.63-actors"},
+	"HST-13": {"otp-0.58-refmap", "otp-0.58-update", "otp-0.63-update"},
+	"HST-14": {"otp-0.58-actors", "otp-0.63-actors"},
+	"HST-15": {"otp-0.58-links", "otp-0.63-links"},
+	"HST-16": {"otp-0.58-providers", "otp-0.63-providers"},
+	"HST-17": {"otp-0.58-ends", "otp-0.63-ends", "otp-0.58-start", "otp-0.63-start"},
+	"HST-18": {"otp-0.63-two-hosts", "otp-0.63-links", "otp-0.58-two-hosts"},
+	"HST-19": {"otp-0.58-update", "otp-0.63-update", "otp-0.58-actor-errors", "otp-0.57.1-odd"},
+	"HST-20": {"otp-0.58-actor-errors", "otp-0.63-actor-errors", "otp-0.58-actors"},
+	"HST-21": {"otp-0.58-scale", "otp-0.63-scale"},
+	"HST-22": {"otp-0.57.1-actors", "otp-0.63-actors"},
+	"HST-23": {"otp-0.58-link-ghost", "otp-0.63-link-ghost"},
+	"HST-24": {"otp-0.58-start", "otp-0.63-start", "otp-0.58-heartbeats", "otp-0.63-heartbeats"},
+	"HST-25": {"otp-0.57-two-hosts"},
+	"HST-26": {"otp-0.58-update", "otp-0.63-update"},
+}
+
+func TestEveryPeculiarityIsPlayed(t *testing.T) {
+	for row, files := range peculiarities {
+		for _, file := range files {
+			if !slices.ContainsFunc(scenes(), func(s scene) bool { return s.file == file }) {
+				t.Errorf("%s is shown by %s, which is not played", row, file)
+			}
+		}
+	}
+}
+
 func TestHostsAnswerAsRecorded(t *testing.T) {
 	for _, s := range scenes() {
 		t.Run(s.file, func(t *testing.T) {

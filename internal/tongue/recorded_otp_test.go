@@ -14,7 +14,7 @@ import (
 // otpHostFiles is how many recordings of real OTP hosts there are: all of them are read.
 const otpHostFiles = 66
 
-// TestEveryRecordedAnswerOfAnOTPHostIsRead reads each event, inventory, list of links and of claims, answer to a ping and acknowledgement of every recording of
+// TestEveryRecordedAnswerOfAnOTPHostIsRead (SRV-17) reads each event, inventory, list of links and of claims, answer to a ping and acknowledgement of every recording of
 // a real OTP host, and looks that what is read is all that was said.
 func TestEveryRecordedAnswerOfAnOTPHostIsRead(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("..", "..", "wasmbus", "testdata", "otp-host", "*.jsonl"))

@@ -109,7 +109,7 @@ func TestHearingOTP(t *testing.T) {
 			[]lattice.Event{lattice.Started{Host: hostA, Key: component, Ref: "oci://r/echo:1", Instance: "i1", Annotations: lattice.Annotations{"a": "b"}}},
 		},
 		"actors_started tells again what the single events told": {wasmbus.OTPActorsStarted{PublicKey: keyM, Count: 2}, nil},
-		"actors_stopped is sent when nothing stopped":            {wasmbus.OTPActorsStopped{PublicKey: keyM, Count: 2}, nil},
+		"actors_stopped is sent when nothing stopped (SRV-12)":   {wasmbus.OTPActorsStopped{PublicKey: keyM, Count: 2}, nil},
 		"actors_start_failed comes as actor_start_failed too":    {wasmbus.OTPActorsStartFailed{ImageRef: "r/echo:2"}, nil},
 		"a live update casts doubt": {
 			wasmbus.OTPActorUpdated{PublicKey: keyM, InstanceID: "i1"},

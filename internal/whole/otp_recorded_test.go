@@ -331,7 +331,7 @@ func given(subject string, body []byte, sums map[string]int) {
 	sums[subject+" "+text] += max(count, 1)
 }
 
-// TestOTPHostsAreGivenWhatTheyAccepted plays real OTP hosts that wadm 0.3.0 drove to our server: the same manifest, the same hands. Then the hosts are given
+// TestOTPHostsAreGivenWhatTheyAccepted (SRV-16) plays real OTP hosts that wadm 0.3.0 drove to our server: the same manifest, the same hands. Then the hosts are given
 // the commands that they accepted from 0.3.0, the same subjects and bodies, but for the number of instances in one command.
 func TestOTPHostsAreGivenWhatTheyAccepted(t *testing.T) {
 	for _, name := range []string{"otp-0.57.1-wadm", "otp-0.58-wadm"} {

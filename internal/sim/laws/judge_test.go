@@ -37,7 +37,15 @@ type flight struct {
 func newJudge(w *world) *judge {
 	j := &judge{w: w, flight: map[string]flight{}, all: map[string][]*oam.Manifest{}, foreign: map[string]time.Duration{}, loose: map[string]*loose{}}
 	w.p.OnSend, w.p.OnTell = j.sent, j.told
+	w.p.Bus.Watch(j.heard)
 	return j
+}
+
+// heard: nothing is asked of hosts without a reply subject, for that cuts some of them off.
+func (j *judge) heard(_ time.Duration, m sim.Msg) {
+	if strings.HasPrefix(m.Subject, "wasmbus.ctl.") && m.Reply == "" {
+		j.fail("%s is asked without a reply subject", m.Subject)
+	}
 }
 
 func (j *judge) deployed(app string, m *oam.Manifest) { j.all[app] = append(j.all[app], m) }

@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestLaws lets random things happen to random lattices and judges by what really runs. The seed that rapid prints replays a failure.
+// TestLaws (SRV-14) lets random things happen to random lattices and judges by what really runs. The seed that rapid prints replays a failure.
 func TestLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
