@@ -92,6 +92,9 @@ func passes(err error) bool {
 
 func isCommandRefused(err error) bool { return redis.HasErrorPrefix(err, "NOPERM") }
 
+// notAllowed says what an ACL user needs.
+const notAllowed = "the user that wadm logs in as may not do this: it needs +@read +@write +@scripting +@connection +time +info on the keys wadm:* and wadm-run:*"
+
 // states are what a server says when it cannot, and what whoever runs it can do about it.
 var states = []struct{ code, says string }{
 	{"OOM", "Redis has no memory left (maxmemory), so nothing was written: raise the limit or delete old versions"},
@@ -102,7 +105,8 @@ var states = []struct{ code, says string }{
 	{"MASTERDOWN", "this Redis copies another one that it cannot reach, and may not answer alone"},
 	{"NOAUTH", "Redis wants a password: put it into the URL, redis://:PASSWORD@HOST"},
 	{"WRONGPASS", "Redis does not know this user and password"},
-	{"NOPERM", "the user that wadm logs in as may not do this: it needs +@read +@write +@scripting +@connection +info on the keys wadm:* and wadm-run:*"},
+	{"NOPERM", notAllowed},
+	{"The user executing the script", notAllowed},
 	{"BUSY", "Redis is busy with somebody's script"},
 	{"MOVED", ""},
 	{"CLUSTERDOWN", ""},
