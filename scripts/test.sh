@@ -87,18 +87,18 @@ check_static() {
   grep -q 'not a dynamic executable' <<<"$out" || die "wadm needs libraries: $out"
 }
 
-# The first command of the README, on hosts of both dialects, ended by itself as soon as the example is deployed. Its
-# state goes nowhere, so that a running wadm dev of the same person keeps its own.
+# The first command of the README, on hosts of both dialects and with the API and the Redis of 0.3.0, ended by itself as
+# soon as the example is deployed. Its state goes nowhere, so that a running wadm dev of the same person keeps its own.
 check_dev() {
-  local state rc=0 dialect
+  local state rc=0 how
   state=$(mktemp -d)
-  for dialect in v1 otp; do
-    step "wadm dev --once --dialect $dialect"
-    XDG_STATE_HOME=$state timeout 180 go run ./cmd/wadm dev --once --dialect "$dialect" </dev/null || rc=$?
+  for how in --dialect=v1 --dialect=otp --profile=0.3; do
+    step "wadm dev --once $how"
+    XDG_STATE_HOME=$state timeout 180 go run ./cmd/wadm dev --once "$how" </dev/null || rc=$?
     [ "$rc" = 0 ] || break
   done
   rm -rf "$state"
-  [ "$rc" = 0 ] || die "wadm dev --once --dialect $dialect ended with $rc"
+  [ "$rc" = 0 ] || die "wadm dev --once $how ended with $rc"
 }
 
 # The chart and the manifests for Kubernetes, in a module of their own: nothing of Helm or Kubernetes is a dependency of wadm.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -181,6 +182,32 @@ lattices:
 	}
 	if log.Count("hunter2")+log.Count(seed) > 0 {
 		t.Error("a secret is logged")
+	}
+}
+
+func TestAProfileSetsAllAxesAndWhatIsSaidBesideItCounts(t *testing.T) {
+	for _, tt := range []struct {
+		what, want string
+		told       setup
+	}{
+		{"no profile", " 0.21 nats", setup{}},
+		{"the flag", "otp 0.3 redis", setup{args: []string{"--profile=0.3"}}},
+		{"the variable", "otp 0.3 redis", setup{env: map[string]string{"WADM_PROFILE": "0.3"}}},
+		{"the file", "otp 0.3 redis", setup{file: "profile: 0.3\n"}},
+		{"another dialect", "v1 0.3 redis", setup{args: []string{"--profile=0.3", "--lattice-dialect=v1"}}},
+		{"another generation", "otp 0.21 redis", setup{args: []string{"--profile=0.3"}, env: map[string]string{"WADM_API_GENERATION": "0.21"}}},
+		{"another store", "otp 0.3 memory", setup{args: []string{"--profile=0.3"}, file: "store: memory\n"}},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			cfg, _, err := tt.told.config(t)
+			if err != nil {
+				t.Fatal(err)
+			}
+			records, _, _ := strings.Cut(cfg.Cluster, "-")
+			if got := fmt.Sprintf("%s %s %s", cfg.Dialect, cfg.Generation, records); got != tt.want {
+				t.Errorf("it is %q, want %q", got, tt.want)
+			}
+		})
 	}
 }
 

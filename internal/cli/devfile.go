@@ -17,6 +17,7 @@ type DevAddress struct {
 	Server  string `json:"nats"` // URL
 	Lattice string `json:"lattice"`
 	PID     int    `json:"pid"`
+	Redis   string `json:"redis,omitempty"` // socket of a redis-server of its own
 }
 
 // DevFile is where wadm dev writes its address: wadm/dev.json in the user's state directory.

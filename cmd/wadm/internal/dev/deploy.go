@@ -119,7 +119,11 @@ func (s *stack) stays(ctx context.Context, manifests []cli.Manifest) error {
 
 // address is where client commands find us.
 func (s *stack) address() cli.DevAddress {
-	return cli.DevAddress{Server: s.nats.ClientURL(), Lattice: s.o.Hosts.Lattice, PID: os.Getpid()}
+	a := cli.DevAddress{Server: s.nats.ClientURL(), Lattice: s.o.Hosts.Lattice, PID: os.Getpid()}
+	if s.redis != nil {
+		_, a.Redis = s.redis.shown()
+	}
+	return a
 }
 
 // head is the line that says what runs.
@@ -136,26 +140,39 @@ func (s *stack) head() {
 	if s.o.Hosts.Count == 1 {
 		hosts = "1 simulated host"
 	}
-	fmt.Fprintf(s.o.Out, "wadm %s · lattice %s · NATS %s (embedded, %s%s) · %s (%s)\n",
-		s.o.Version, s.o.Hosts.Lattice, s.nats.ClientURL(), kept, taken, hosts, s.o.Hosts.Dialect)
+	more := ""
+	if s.redis != nil {
+		place, _ := s.redis.shown()
+		more += " · " + place
+	}
+	if s.o.Clients != wadmapi.Generation021 {
+		more += " · API generation " + s.o.Clients.String()
+	}
+	fmt.Fprintf(s.o.Out, "wadm %s · lattice %s · NATS %s (embedded, %s%s) · %s (%s)%s\n",
+		s.o.Version, s.o.Hosts.Lattice, s.nats.ClientURL(), kept, taken, hosts, s.o.Hosts.Dialect, more)
 }
 
 // hints name what can be tried next, as it has to be typed by whoever started us.
 func (s *stack) hints(manifests []cli.Manifest) {
 	wadm := program()
 	app := manifests[0].Parsed.Metadata.Name
-	rows := [][2]string{{"app status " + app, "what runs where, and why"}}
+	rows := [][2]string{{wadm + " app status " + app, "what runs where, and why"}}
 	if n := s.o.Hosts.Count; n > 1 { // from three on, another host is in the same zone
-		rows = append(rows, [2]string{"sim kill " + s.o.Hosts.Prefix + letters(min(2, n-1)), "lose a host and watch it heal"})
+		rows = append(rows, [2]string{wadm + " sim kill " + s.o.Hosts.Prefix + letters(min(2, n-1)), "lose a host and watch it heal"})
 	}
-	rows = append(rows, [2]string{"app deploy my-app.yaml", "your own"})
+	rows = append(rows, [2]string{wadm + " app deploy my-app.yaml", "your own"})
+	if s.redis != nil {
+		if _, socket := s.redis.shown(); socket != "" {
+			rows = append(rows, [2]string{"redis-cli -s " + socket + " keys '*'", "what is stored"})
+		}
+	}
 	widest := 0
 	for _, r := range rows {
 		widest = max(widest, len(r[0]))
 	}
 	fmt.Fprintf(s.o.Out, "\nTry, in another terminal:\n")
 	for _, r := range rows {
-		fmt.Fprintf(s.o.Out, "  %s %-*s    %s\n", wadm, widest, r[0], r[1])
+		fmt.Fprintf(s.o.Out, "  %-*s    %s\n", widest, r[0], r[1])
 	}
 	fmt.Fprintln(s.o.Out, "Ctrl-C stops everything.")
 }

@@ -12,28 +12,34 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 
 	"github.com/wadm-go/wadm/client"
 	"github.com/wadm-go/wadm/internal/cli"
 	"github.com/wadm-go/wadm/internal/engine"
 	"github.com/wadm-go/wadm/internal/kvstore"
+	"github.com/wadm-go/wadm/internal/memstore"
 	"github.com/wadm-go/wadm/internal/node"
 	"github.com/wadm-go/wadm/internal/sim"
 	"github.com/wadm-go/wadm/lattice"
+	"github.com/wadm-go/wadm/wadmapi"
 )
 
 // Options are what wadm dev is told.
 type Options struct {
 	Manifests []string // files, URLs or "-"; none = the example of the dialect
 	Hosts     HostOptions
+	Store     string // nats, redis or memory
+	Redis     string // URL, "" = one of its own, with Store redis
+	Clients   wadmapi.Generation
 	Persist   string // directory, "" = nothing is kept
 	Port      int    // of NATS; 0 = any
 	Once      bool   // end when everything is deployed and stays so
 	Timeout   time.Duration
 	Log       bool // show the control plane's log on Err
 	Version   string
-	Records   string // names the records to the other processes: a server beside this one may share the lattice
+	Records   func(place string) string // names the records there to the other processes: a server beside this one may share the lattice
 	In        io.Reader
 	Out, Err  io.Writer
 }
@@ -42,6 +48,7 @@ type Options struct {
 type stack struct {
 	o      Options
 	nats   *embedded
+	redis  *redis     // nil with another store
 	nc     *nats.Conn // of the hosts and of our own questions
 	hosts  *sim.Hosts
 	client *client.Client
@@ -109,7 +116,13 @@ func start(ctx context.Context, o Options) (*stack, error) {
 	if s.nats, err = startNATS(o.Port, o.Persist); err != nil {
 		return nil, err
 	}
-	if err = s.bringUp(ctx); err != nil {
+	if o.Store == "redis" {
+		s.redis, err = useRedis(ctx, &o)
+	}
+	if err == nil {
+		err = s.bringUp(ctx)
+	}
+	if err != nil {
 		s.close()
 		return nil, err
 	}
@@ -137,8 +150,8 @@ func (s *stack) bringUp(ctx context.Context) error {
 	go func() {
 		s.nodeDone <- node.Run(nodeCtx, node.Config{
 			URL: s.nats.ClientURL(), Options: []nats.Option{nats.InProcessServer(s.nats.Server)},
-			Open: openStore, Lattices: []string{s.o.Hosts.Lattice}, Dialect: lattice.Dialect(s.o.Hosts.Dialect),
-			Settings: settings(), Log: log, Version: s.o.Version, Cluster: s.o.Records, Streams: true, Ready: func(*nats.Conn) { close(ready) },
+			Open: s.opener(), Generation: s.o.Clients, Lattices: []string{s.o.Hosts.Lattice}, Dialect: lattice.Dialect(s.o.Hosts.Dialect),
+			Settings: settings(), Log: log, Version: s.o.Version, Cluster: s.o.Records(s.place()), Streams: true, Ready: func(*nats.Conn) { close(ready) },
 		})
 	}()
 	select {
@@ -152,7 +165,32 @@ func (s *stack) bringUp(ctx context.Context) error {
 	}
 }
 
-func openStore(ctx context.Context, nc *nats.Conn) (node.Stores, error) {
+// place is where the records are.
+func (s *stack) place() string {
+	switch s.o.Store {
+	case "redis":
+		return "redis:" + s.redis.target.Records()
+	case "memory":
+		return "memory:" + uuid.NewString() // nobody else can reach them
+	}
+	return "nats:/wadm_manifests"
+}
+
+// opener opens the store that was asked for.
+func (s *stack) opener() func(context.Context, *nats.Conn) (node.Stores, error) {
+	switch s.o.Store {
+	case "redis":
+		return s.redis.open
+	case "memory":
+		return func(context.Context, *nats.Conn) (node.Stores, error) {
+			m := memstore.New()
+			return node.Stores{Models: m, Wishes: m, Runs: m, Leases: m}, nil
+		}
+	}
+	return openNATS
+}
+
+func openNATS(ctx context.Context, nc *nats.Conn) (node.Stores, error) {
 	st, err := kvstore.Open(ctx, nc, kvstore.Options{})
 	if err != nil {
 		return node.Stores{}, err
@@ -190,4 +228,5 @@ func (s *stack) close() {
 		s.nc.Close()
 	}
 	s.nats.stop()
+	s.redis.stop()
 }

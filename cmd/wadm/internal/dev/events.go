@@ -59,6 +59,8 @@ func (s *stack) tell(ctx context.Context, events <-chan *nats.Msg) error {
 		case err := <-s.nodeDone:
 			s.nodeDone <- err
 			return errors.Join(errors.New("the control plane has ended"), err)
+		case <-s.redis.over():
+			return errors.New("redis-server has ended")
 		case <-look.C:
 			lines = s.hostsNow(ctx, w)
 		case m := <-events:
