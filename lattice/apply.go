@@ -14,7 +14,7 @@ func (s *State) Apply(ev Event, now time.Duration) Effect {
 	s.now = now
 	var eff Effect
 	switch ev := ev.(type) {
-	case HostStarted, HostStopped, HostSeen, LabelsChanged, Doubt, Inventory:
+	case HostStarted, HostStopped, HostSeen, LabelsChanged, Updated, Inventory:
 		s.applyHost(ev, now, &eff)
 	case Scaled, Started, Stopped, StartFailed, Health:
 		s.applyContents(ev, now, &eff)
@@ -55,7 +55,7 @@ func (s *State) applyHost(ev Event, now time.Duration, eff *Effect) {
 		if h := s.alive(ev.Host, now, eff); h != nil {
 			s.label(h, ev.Labels, now, eff)
 		}
-	case Doubt:
+	case Updated:
 		if h := s.alive(ev.Host, now, eff); h != nil {
 			s.doubt(h, now, eff)
 		}

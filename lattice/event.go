@@ -71,6 +71,7 @@ type Can struct {
 	Relative bool // its start and stop verbs are relative, so an intent is saved before one is sent (OTP)
 	Beat     bool // its heartbeat is a full inventory (1.x)
 	StopAll  bool // stopping a provider there ends it on every host of the lattice (OTP)
+	Live     bool // change a component's code in place, and report the old reference ever after (OTP upd)
 	ByAge    bool // its stop takes the oldest instances of all and looks only then whose they are: fewer may end than asked (OTP from 0.63)
 	Claims   bool // it tells the claims of all that it knows by the ids that it uses (OTP)
 }
@@ -181,10 +182,13 @@ type (
 		SameKey string
 	}
 
-	// Doubt says that something on the host changed in a way that only an inventory can tell.
-	Doubt struct {
-		Host HostID
-		Key  Key
+	// Updated is an OTP host's word on one instance whose code it was told to change in place: that it did, or, with an Error, did not. Its reference stays,
+	// so that only an inventory tells what there is.
+	Updated struct {
+		Host     HostID
+		Key      Key
+		Instance string
+		Error    string
 	}
 
 	// LabelsChanged carries all labels of the host.
@@ -262,7 +266,7 @@ func (Scaled) latticeEvent()        {}
 func (Started) latticeEvent()       {}
 func (Stopped) latticeEvent()       {}
 func (StartFailed) latticeEvent()   {}
-func (Doubt) latticeEvent()         {}
+func (Updated) latticeEvent()       {}
 func (LabelsChanged) latticeEvent() {}
 func (Health) latticeEvent()        {}
 func (Claimed) latticeEvent()       {}

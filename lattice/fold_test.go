@@ -38,7 +38,7 @@ func TestHosts(t *testing.T) {
 	check(t, []foldCase{
 		{"a host that starts is there, empty and beyond doubt", []step{{0, HostStarted{Host: n1, Name: "one", Dialect: V1, Labels: map[string]string{"zone": "a"}}}},
 			"host one v1 {zone=a}\n", Effect{Changed: true, Host: n1, Appeared: true, Relabelled: true}},
-		{"any event of an unknown host makes it known, doubtful", []step{{0, Doubt{Host: n1}}},
+		{"any event of an unknown host makes it known, doubtful", []step{{0, Updated{Host: n1}}},
 			"host N1 doubtful\n", Effect{Changed: true, Host: n1, Appeared: true, Doubtful: true}},
 		{"a sign of life of a known host is no change", []step{begun(n1), {sec, HostSeen{Host: n1, Uptime: 1}}},
 			"host n1\n", Effect{Host: n1}},
@@ -75,7 +75,7 @@ func TestHosts(t *testing.T) {
 		{"labels asked for before they changed are old", []step{begun(n1), {5 * sec, LabelsChanged{n1, map[string]string{"zone": "b"}}},
 			{6 * sec, Inventory{Host: n1, Asked: 4 * sec, Labels: map[string]string{"zone": "a"}}}},
 			"host n1 {zone=b}\n", Effect{Host: n1}},
-		{"a host without an id is none", []step{{0, HostStarted{}}, {0, Inventory{}}, {0, Doubt{}}}, "", Effect{}},
+		{"a host without an id is none", []step{{0, HostStarted{}}, {0, Inventory{}}, {0, Updated{}}}, "", Effect{}},
 	})
 }
 
@@ -201,7 +201,7 @@ func TestAnUnchangedHeartbeatOfA1xHostIsAnInventory(t *testing.T) {
 	if eff := s.Apply(beat, 31*sec); eff.Changed || s.Host(n1).InventoryAsked != 31*sec {
 		t.Errorf("after the heartbeat: effect %+v, inventory asked %v", eff, s.Host(n1).InventoryAsked)
 	}
-	s.Apply(Doubt{Host: n1}, 32*sec)
+	s.Apply(Updated{Host: n1}, 32*sec)
 	beat.Uptime = 60
 	if s.Apply(beat, 61*sec); s.Host(n1).InventoryAsked != 31*sec || !s.Host(n1).Doubtful {
 		t.Errorf("a doubt is not ended by `as before`: %+v", s.Host(n1))

@@ -81,7 +81,7 @@ func drawEvent(t *rapid.T, now time.Duration) Event {
 	case 10:
 		return StartFailed{Host: host, Key: key, Ref: drawRef.Draw(t, "ref"), SameKey: rapid.SampledFrom([]string{"", "web"}).Draw(t, "same")}
 	case 11:
-		return Doubt{Host: host, Key: key}
+		return Updated{Host: host, Key: key}
 	case 12:
 		return LabelsChanged{Host: host, Labels: drawTags.Draw(t, "labels")}
 	case 13:

@@ -162,7 +162,7 @@ func TestTheDeadAreAtMostSoMany(t *testing.T) {
 	s := New()
 	for i := range maxDead + 5 {
 		id := HostID(fmt.Sprintf("N%05d", i))
-		s.Apply(Doubt{Host: id}, sec)
+		s.Apply(Updated{Host: id}, sec)
 		s.Bury(id, time.Duration(i)*time.Millisecond)
 	}
 	if len(s.dead) != maxDead || s.Dead("N00004") || !s.Dead("N00005") {

@@ -6,6 +6,7 @@ import "encoding/json"
 const (
 	AnnotationVersion     = "version"
 	AnnotationDescription = "description"
+	AnnotationLiveUpdate  = "wadm.dev/live-update" // "true": an OTP host changes an actor's code while it runs
 	AnnotationShared      = "experimental.wasmcloud.dev/shared"
 )
 
@@ -239,6 +240,10 @@ func (m *Manifest) Description() (string, bool) {
 // Shared tells whether other applications may refer to this one's components:
 // the annotation AnnotationShared reads "true".
 func (m *Manifest) Shared() bool { return m.Metadata.Annotations[AnnotationShared] == "true" }
+
+// LiveUpdate reports whether hosts that can only change the code of a component under its old reference shall do so: whether the annotation
+// AnnotationLiveUpdate reads "true".
+func (m *Manifest) LiveUpdate() bool { return m.Metadata.Annotations[AnnotationLiveUpdate] == "true" }
 
 // Form tells which grammar the manifest uses, by its content: a contract, a
 // link_name, or a linkdef with values make it the 0.3 form.

@@ -152,6 +152,7 @@ type Running struct {
 	Kind      string `json:"kind"` // component, provider
 	ID        string `json:"id"`
 	Reference string `json:"reference"`
+	Updated   string `json:"updated_to,omitempty"` // the reference of the code that runs after an update in place, where the host reports the one from before
 	Count     int    `json:"count"`
 	App       string `json:"application,omitempty"` // whose it is; empty for what we do not manage
 	Component string `json:"component,omitempty"`   // its name in the manifest

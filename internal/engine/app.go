@@ -49,6 +49,7 @@ type app struct {
 	told     *wadmapi.Status
 	veil     string // why nothing is known of it, as told over its status; "" = its status stands
 
+	refusals map[refused]bool // of updates in place, since the last wish
 	breaks   map[interrupted]*interruption
 	measured []string                 // how long the interruptions were that the wish brought, for people
 	boasted  bool                     // that was told
@@ -88,7 +89,7 @@ func (d *dirt) any() bool {
 func newApp(name string, look *attention) *app {
 	return &app{
 		name: name, look: look, parts: map[plan.PartID]plan.Part{}, wakeAt: lattice.Never, retryAt: lattice.Never, overdue: lattice.Never, listedAt: lattice.Never,
-		breaks: map[interrupted]*interruption{}, pace: map[string]time.Duration{}, lasted: map[string]time.Duration{}, lists: map[string]map[lattice.HostID][]string{}, missed: map[linkKey]int{},
+		refusals: map[refused]bool{}, breaks: map[interrupted]*interruption{}, pace: map[string]time.Duration{}, lasted: map[string]time.Duration{}, lists: map[string]map[lattice.HostID][]string{}, missed: map[linkKey]int{},
 	}
 }
 
@@ -217,6 +218,7 @@ func (e *Engine) restore(a *app) {
 		a.before, a.manifest = a.manifest, nil
 	}
 	e.derive(a)
+	e.teach(a)
 	for _, in := range a.run.Intents {
 		for _, at := range in.At {
 			if at[0] < 0 || at[0] >= len(a.run.Hosts) {
@@ -257,6 +259,7 @@ func (e *Engine) decide(a *app) {
 	a.began = e.now
 	a.runDirty, a.mustSave = true, true
 	e.ledger.ForgiveAll(a.name)
+	clear(a.refusals)
 	clear(a.breaks)
 	a.measured, a.boasted = nil, false
 	was := a.wanted

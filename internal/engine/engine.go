@@ -236,6 +236,7 @@ func (e *Engine) observe(ev lattice.Event) {
 	if !e.doubled(ev) {
 		outs := e.ledger.Observe(ev, e.now)
 		e.awaitDouble(ev, outs)
+		e.unchanged(ev, outs)
 		e.settled(outs)
 		e.unseen(outs)
 	}
@@ -459,6 +460,9 @@ func (e *Engine) answered(in Answered) {
 	if ok && out.Verdict == ledger.Settled {
 		e.acceptedStored(out.Entry)
 	}
+	if ok && in.Outcome == ledger.Refused && e.apps[cmd.App] != nil {
+		e.apps[cmd.App].refuse(&out.Entry)
+	}
 	if ok {
 		e.settled([]ledger.Outcome{out})
 	}
@@ -481,6 +485,9 @@ func (e *Engine) settled(outs []ledger.Outcome) {
 			continue
 		}
 		a.remember(o)
+		if o.Entry.Instances != nil && o.Verdict == ledger.Settled {
+			e.updated(a, &o.Entry)
+		}
 		a.learnPace(o, e.now)
 		switch {
 		case o.Entry.Action == ledger.PutConfig || o.Entry.Action == ledger.DeleteConfig:

@@ -45,7 +45,9 @@ func (e *Engine) expect(a *app, res *plan.Result) {
 			coming = append(coming, a.breaks[at].Interruption) // as it was said first: the count falls while they stop
 		}
 		if len(coming) > 0 {
-			part.Told = append(part.Told, status.Interruptions(coming, expected))
+			for _, alike := range grouped(coming) {
+				part.Told = append(part.Told, status.Interruptions(alike, expected))
+			}
 			res.Parts[id] = part
 		}
 		// order: each by itself.
@@ -55,6 +57,20 @@ func (e *Engine) expect(a *app, res *plan.Result) {
 			}
 		}
 	}
+}
+
+// grouped are the interruptions that differ in nothing but the host and the number, together.
+func grouped(all []plan.Interruption) [][]plan.Interruption {
+	var out [][]plan.Interruption
+	for _, n := range all {
+		at := slices.IndexFunc(out, func(g []plan.Interruption) bool { return g[0].From == n.From && g[0].To == n.To && g[0].Why == n.Why })
+		if at < 0 {
+			at = len(out)
+			out = append(out, nil)
+		}
+		out[at] = append(out[at], n)
+	}
+	return out
 }
 
 // partsOf are the components that a plan has looked at, by name.

@@ -196,6 +196,7 @@ type Run struct {
 	Configs   []string        `json:"configs,omitempty"`  // config names that we put, sorted
 	Links     []AppliedLink   `json:"links,omitempty"`    // links that we put
 	Lists     []AppliedList   `json:"lists,omitempty"`    // config lists in force
+	Updates   []LiveUpdate    `json:"updates,omitempty"`  // what was updated in place by hosts that report the reference from before
 	Intents   []Intent        `json:"intents,omitempty"`  // starts that may be under way
 }
 
@@ -211,6 +212,16 @@ type AppliedList struct {
 	ID    string   `json:"id"`
 	Names []string `json:"names"`
 	But   []string `json:"but,omitempty"` // sorted
+}
+
+// LiveUpdate is instances of one id on one host whose code was changed in place: the host reports the reference from before as long as they run, and starts
+// no other.
+type LiveUpdate struct {
+	ID        string   `json:"id"`
+	Host      string   `json:"host"`
+	From      string   `json:"from"` // the reference that the host reports
+	To        string   `json:"to"`   // that of the code that runs
+	Instances []string `json:"instances"`
 }
 
 // Intent is starts of one component that were saved before they were sent: hosts acknowledge before they work, so an owner that follows cannot see

@@ -36,9 +36,13 @@ type lab struct {
 	links   []lattice.Link
 	configs map[string]map[string]string
 
-	deaf     bool             // pings are not answered: the window stays open
-	answer   func(Save) Input // nil: saved. Returning nil leaves the save unfinished
-	question func(Question) Input
+	otp        bool             // OTP hosts, of components only; their ids are M and the image without its tag
+	born       int              // OTP instances
+	noUpdates  string           // why updates are refused, "" = they are not
+	unanswered bool             // updates get no answer, and do nothing
+	deaf       bool             // pings are not answered: the window stays open
+	answer     func(Save) Input // nil: saved. Returning nil leaves the save unfinished
+	question   func(Question) Input
 
 	revision uint64
 	saves    []Save
@@ -139,11 +143,20 @@ func (l *lab) beats() []Input {
 
 func (l *lab) inventory(id lattice.HostID) lattice.Inventory {
 	p := l.hosts[id]
-	inv := lattice.Inventory{Host: id, Dialect: lattice.V1, Can: lattice.Can{Update: true, Beat: true}, Labels: p.labels, Uptime: 1000 + uint64(l.now/time.Second), Asked: l.now}
+	dialect, can := l.speaks()
+	inv := lattice.Inventory{Host: id, Dialect: dialect, Can: can, Labels: p.labels, Uptime: 1000 + uint64(l.now/time.Second), Asked: l.now}
 	for _, k := range slices.SortedFunc(maps.Keys(p.runs), lattice.Key.Compare) {
 		inv.Resources = append(inv.Resources, p.runs[k])
 	}
 	return inv
+}
+
+// speaks is how the hosts talk.
+func (l *lab) speaks() (lattice.Dialect, lattice.Can) {
+	if l.otp {
+		return lattice.OTP, lattice.Can{Relative: true, StopAll: true, Live: true}
+	}
+	return lattice.V1, lattice.Can{Update: true, Beat: true}
 }
 
 // obey does what an output asks, and returns what comes of it.
@@ -185,9 +198,10 @@ func (l *lab) reply(q Question) []Input {
 	switch q.Topic {
 	case AskHosts:
 		var ins []Input
+		dialect, can := l.speaks()
 		for _, id := range slices.Sorted(maps.Keys(l.hosts)) {
 			if p := l.hosts[id]; !p.mute && !p.gone && !l.deaf {
-				ins = append(ins, Observed{Events: []lattice.Event{lattice.HostSeen{Host: id, Dialect: lattice.V1, Can: lattice.Can{Update: true, Beat: true}, Labels: p.labels, Version: "1.9.2", Uptime: 1000 + uint64(l.now/time.Second)}}})
+				ins = append(ins, Observed{Events: []lattice.Event{lattice.HostSeen{Host: id, Dialect: dialect, Can: can, Labels: p.labels, Version: "1.9.2", Uptime: 1000 + uint64(l.now/time.Second)}}})
 			}
 		}
 		if l.deaf {
@@ -239,6 +253,10 @@ func (l *lab) carry(c *ledger.Command) []Input {
 		return []Input{Answered{ID: c.ID, Outcome: ledger.NoResponders}}
 	case p.mute:
 		return []Input{Answered{ID: c.ID, Outcome: ledger.NoAnswer}}
+	case c.Action == ledger.Update && l.noUpdates != "":
+		return []Input{Answered{ID: c.ID, Outcome: ledger.Refused, Message: l.noUpdates}}
+	case c.Action == ledger.Update && l.unanswered:
+		return []Input{Answered{ID: c.ID, Outcome: ledger.NoAnswer}}
 	case p.refuse != "":
 		return []Input{Answered{ID: c.ID, Outcome: ledger.Refused, Message: p.refuse}}
 	case p.slow:
@@ -249,6 +267,9 @@ func (l *lab) carry(c *ledger.Command) []Input {
 
 // run lets the host do what the command says, and returns its events.
 func (l *lab) run(id lattice.HostID, c *ledger.Command) []lattice.Event {
+	if l.otp {
+		return l.runOTP(id, c)
+	}
 	p := l.hosts[id]
 	key := lattice.Key{Kind: c.Target.Kind, ID: c.Target.ID}
 	ref := c.Target.Ref
@@ -269,6 +290,44 @@ func (l *lab) run(id lattice.HostID, c *ledger.Command) []lattice.Event {
 		return []lattice.Event{lattice.Started{Host: id, Key: key, Ref: ref, Annotations: c.Annotations}}
 	}
 	return []lattice.Event{lattice.Stopped{Host: id, Key: key}}
+}
+
+// runOTP does it as an OTP host would: one event for each instance, and an update in place leaves the reference.
+func (l *lab) runOTP(id lattice.HostID, c *ledger.Command) []lattice.Event {
+	p := l.hosts[id]
+	repo, _, _ := strings.Cut(c.Target.Ref, ":")
+	key := lattice.Key{ID: "M" + repo}
+	r := p.runs[key]
+	var ids []string
+	if len(r.Groups) > 0 {
+		ids = slices.Clone(r.Groups[0].Instances)
+	}
+	var events []lattice.Event
+	switch {
+	case c.Action == ledger.Update:
+		for _, one := range ids {
+			events = append(events, lattice.Updated{Host: id, Key: key, Instance: one})
+		}
+		return events
+	case c.To > c.From:
+		for range c.To - c.From {
+			l.born++
+			ids = append(ids, fmt.Sprintf("i%d", l.born))
+			events = append(events, lattice.Started{Host: id, Key: key, Ref: c.Target.Ref, Annotations: c.Annotations, Instance: ids[len(ids)-1]})
+		}
+		if r.Ref == "" {
+			r.Ref = c.Target.Ref
+		}
+	default:
+		for _, one := range ids[:c.From-c.To] {
+			events = append(events, lattice.Stopped{Host: id, Key: key, Instance: one})
+		}
+		ids = ids[c.From-c.To:]
+	}
+	if p.runs[key] = (lattice.Resource{Key: key, Ref: r.Ref, Groups: []lattice.Group{{Annotations: c.Annotations, Count: len(ids), Instances: ids}}}); len(ids) == 0 {
+		delete(p.runs, key)
+	}
+	return events
 }
 
 func words(c *ledger.Command) string {

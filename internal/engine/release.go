@@ -29,7 +29,7 @@ func (e *Engine) toRelease(a *app) {
 		return
 	}
 	a.before = nil
-	a.run.Version, a.run.Manifest, a.run.Configs, a.run.Links, a.run.Lists, a.run.Hosts = "", nil, nil, nil, nil, nil
+	a.run.Version, a.run.Manifest, a.run.Configs, a.run.Links, a.run.Lists, a.run.Updates, a.run.Hosts = "", nil, nil, nil, nil, nil, nil
 }
 
 // letGo says that it was let go, and nothing was asked since.

@@ -142,6 +142,7 @@ func (e *Engine) pass(a *app) bool {
 		View: e.view(a), Wanted: a.wanted, From: a.from, App: a.name, Version: a.run.Version, Epoch: e.cfg.Epoch,
 		Scope:  plan.Scope{All: a.dirt.all, Components: a.dirt.components, Leftovers: a.dirt.leftovers, Links: a.dirt.links, Configs: a.dirt.configs},
 		Memory: memory{a, e}, Prior: a.parts, Configs: a.run.Configs,
+		Runs: a.Runs, Unchanged: a.unchanged,
 		Unread: e.unread, InUse: e.usedElsewhere(a), Taken: e.takenBy(a), ConfigTaken: e.configTakenBy(a), LinkTaken: e.linkTakenBy(a), LinkInUse: e.linkUsedElsewhere(a),
 	}
 	for _, l := range a.run.Links {
@@ -275,7 +276,7 @@ func (e *Engine) conclude(a *app) {
 	if a.run.Deleting {
 		if e.confirmedEmpty(a) && a.lent == 0 {
 			a.run.Deleting = false
-			a.run.Manifest, a.run.From, a.run.Configs, a.run.Links, a.run.Lists, a.run.Hosts = nil, nil, nil, nil, nil, nil
+			a.run.Manifest, a.run.From, a.run.Configs, a.run.Links, a.run.Lists, a.run.Updates, a.run.Hosts = nil, nil, nil, nil, nil, nil, nil
 			e.neighbours(a)
 			e.users.drop(a)
 			a.before, a.from = nil, nil

@@ -27,6 +27,7 @@ func (e *Engine) save(a *app) {
 	run.App, run.Epoch = a.name, e.cfg.Epoch
 	run.Hosts = e.hostsUsed(a)
 	run.Intents = e.intents(a, run.Hosts)
+	run.Updates = e.standing(a)
 	a.retryAt = lattice.Never
 	a.run = run
 	if !a.mustSave && a.stored != nil && sameRun(&run, a.stored) && a.revise != 0 {
@@ -45,13 +46,17 @@ func sameRun(a, b *Run) bool {
 	return a.App == b.App && a.Epoch == b.Epoch && a.Acted == b.Acted && a.Operation == b.Operation && a.Version == b.Version &&
 		a.Deleting == b.Deleting && a.Released == b.Released && a.Since == b.Since && bytes.Equal(a.Manifest, b.Manifest) && bytes.Equal(a.From, b.From) &&
 		slices.Equal(a.Hosts, b.Hosts) && slices.Equal(a.Configs, b.Configs) && slices.EqualFunc(a.Links, b.Links, AppliedLink.equal) &&
-		slices.EqualFunc(a.Lists, b.Lists, AppliedList.equal) && slices.EqualFunc(a.Intents, b.Intents, Intent.equal)
+		slices.EqualFunc(a.Lists, b.Lists, AppliedList.equal) && slices.EqualFunc(a.Updates, b.Updates, LiveUpdate.equal) && slices.EqualFunc(a.Intents, b.Intents, Intent.equal)
 }
 
 func (l AppliedLink) equal(o AppliedLink) bool { return l.Values == o.Values && l.Link.Equal(o.Link) }
 
 func (l AppliedList) equal(o AppliedList) bool {
 	return l.ID == o.ID && slices.Equal(l.Names, o.Names) && slices.Equal(l.But, o.But)
+}
+
+func (u LiveUpdate) equal(o LiveUpdate) bool {
+	return u.ID == o.ID && u.Host == o.Host && u.From == o.From && u.To == o.To && slices.Equal(u.Instances, o.Instances)
 }
 
 func (in Intent) equal(o Intent) bool {

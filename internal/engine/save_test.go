@@ -12,6 +12,7 @@ import (
 func TestEveryMemberOfARunRecordIsCompared(t *testing.T) {
 	full := Run{App: "a", Epoch: 1, Acted: "w", Operation: Deploy, Version: "v", Manifest: json.RawMessage(`{}`), From: json.RawMessage(`{}`), Deleting: true, Released: true,
 		Since: "s", Hosts: []string{"N1"}, Configs: []string{"c"}, Links: []AppliedLink{{Link: lattice.Link{Source: "a"}, Values: "x"}},
+		Updates: []LiveUpdate{{ID: "M", Host: "N1", From: "a:1", To: "a:2", Instances: []string{"i"}}},
 		Lists:   []AppliedList{{ID: "a", Names: []string{"c"}}},
 		Intents: []Intent{{Component: "web", Target: ledger.Target{ID: "a"}, At: [][3]int{{0, 0, 1}}}}}
 	same := full

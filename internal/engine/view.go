@@ -44,8 +44,9 @@ type RunView struct {
 	Component   string // name in the manifest, where the application wants it
 	Annotations map[string]string
 	Count       int
-	Orphan      bool // of an application that is neither deployed nor being removed, nor released
-	Released    bool // of an application that was undeployed without stopping it
+	Updated     string // the reference of the code that it was updated to in place, while the host reports the one from before
+	Orphan      bool   // of an application that is neither deployed nor being removed, nor released
+	Released    bool   // of an application that was undeployed without stopping it
 }
 
 // AppView is one application.
@@ -105,6 +106,7 @@ func (e *Engine) hostView(h *lattice.Host) HostView {
 			a := e.apps[r.App]
 			if a != nil {
 				r.Released = a.run.Released
+				r.Updated = a.Runs(h.ID, &it)
 				r.Component = cmp.Or(r.Component, a.formerly(&it))
 			}
 			r.Orphan = r.App != "" && (a == nil || !a.active() && !r.Released)

@@ -104,7 +104,7 @@ func (b *beats) note(event lattice.Event) {
 		b.touch(e.Host)
 	case lattice.StartFailed:
 		b.touch(e.Host)
-	case lattice.Doubt:
+	case lattice.Updated:
 		b.touch(e.Host)
 	case lattice.LabelsChanged:
 		b.touch(e.Host)

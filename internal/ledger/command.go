@@ -27,22 +27,23 @@ type Reason string
 
 // The reasons, named by fact.
 const (
-	ReasonTooFew        Reason = "too-few"           // fewer run than wanted
-	ReasonNoCalls       Reason = "no-calls"          // what runs gets no calls until another one starts beside it
-	ReasonTooMany       Reason = "too-many"          // more run than wanted
-	ReasonIneligible    Reason = "host-not-eligible" // runs where no spread allows it
-	ReasonRemoved       Reason = "component-removed" // the revision no longer has it
-	ReasonUndeployed    Reason = "undeployed"        // nothing of the application is wanted
-	ReasonImageChanged  Reason = "image-changed"     // another image is wanted
-	ReasonConfigList    Reason = "config-list"       // another list of config names is wanted
-	ReasonConfigMissing Reason = "config-missing"    // the config does not exist yet
-	ReasonConfigDiffers Reason = "config-differs"    // the stored value is another one
-	ReasonConfigUnused  Reason = "config-unused"     // nothing uses it any more
-	ReasonLinkMissing   Reason = "link-missing"      // the link does not exist
-	ReasonLinkDiffers   Reason = "link-differs"      // interfaces or config names are other ones
-	ReasonLinkTarget    Reason = "link-target"       // the link leads to another target
-	ReasonLinkConfig    Reason = "link-config"       // a value that the link carries has changed
-	ReasonLinkRemoved   Reason = "link-removed"      // the revision no longer has it
+	ReasonTooFew        Reason = "too-few"            // fewer run than wanted
+	ReasonNoCalls       Reason = "no-calls"           // what runs gets no calls until another one starts beside it
+	ReasonTooMany       Reason = "too-many"           // more run than wanted
+	ReasonIneligible    Reason = "host-not-eligible"  // runs where no spread allows it
+	ReasonRemoved       Reason = "component-removed"  // the revision no longer has it
+	ReasonUndeployed    Reason = "undeployed"         // nothing of the application is wanted
+	ReasonImageChanged  Reason = "image-changed"      // another image is wanted
+	ReasonOldReference  Reason = "only-old-reference" // after an update in place the host starts nothing but the image from before
+	ReasonConfigList    Reason = "config-list"        // another list of config names is wanted
+	ReasonConfigMissing Reason = "config-missing"     // the config does not exist yet
+	ReasonConfigDiffers Reason = "config-differs"     // the stored value is another one
+	ReasonConfigUnused  Reason = "config-unused"      // nothing uses it any more
+	ReasonLinkMissing   Reason = "link-missing"       // the link does not exist
+	ReasonLinkDiffers   Reason = "link-differs"       // interfaces or config names are other ones
+	ReasonLinkTarget    Reason = "link-target"        // the link leads to another target
+	ReasonLinkConfig    Reason = "link-config"        // a value that the link carries has changed
+	ReasonLinkRemoved   Reason = "link-removed"       // the revision no longer has it
 )
 
 // Target is the thing that a Scale or Update is about. ID is empty while only the reference is known (OTP).
@@ -70,11 +71,12 @@ type Command struct {
 	From, To    int
 	Annotations lattice.Annotations
 	Config      []string
-	Update      string // Update: the reference to change to (Target.Ref is the one that runs)
-	Blind       bool   // same count, another config list, and the annotations stand already: no inventory can show the effect
-	AckEnds     bool   // a stop that goes on after its event, and may end what is started meanwhile: the acknowledgement ends it
-	ByAge       bool   // a stop that may end fewer than asked, because the host takes the oldest of all first: see Ledger.Ahead
-	Ahead       int    // ByAge: so many older ones are known to be somebody else's, and are passed over
+	Update      string   // Update: the reference to change to (Target.Ref is the one that runs)
+	Instances   []string // Update under the reference that runs: the instances that it changes; nil where the reference changes too
+	Blind       bool     // same count, another config list, and the annotations stand already: no inventory can show the effect
+	AckEnds     bool     // a stop that goes on after its event, and may end what is started meanwhile: the acknowledgement ends it
+	ByAge       bool     // a stop that may end fewer than asked, because the host takes the oldest of all first: see Ledger.Ahead
+	Ahead       int      // ByAge: so many older ones are known to be somebody else's, and are passed over
 
 	// Links.
 	Link    lattice.Link

@@ -57,7 +57,7 @@ var verdicts = [...][14]Verdict{
 	start:   {Settled, Failed, Settled, Open, Open, Void, Void, Open, Failed, Failed, Open, Void, Failed, Open},
 	stop:    {Settled, Open, Settled, Open, Open, Void, Void, Open, Failed, Failed, Open, Void, Failed, Void},
 	rebuild: {Settled, Failed, Settled, Open, Open, Void, Void, Open, Failed, Failed, Open, Void, Failed, Open},
-	update:  {Open, Open, Settled, Open, Failed, Void, Void, Open, Failed, Failed, Open, Void, Failed, Open},
+	update:  {Open, Failed, Settled, Open, Failed, Void, Void, Open, Failed, Failed, Open, Void, Failed, Open},
 	stored:  {Settled, Failed, Settled, Open, Open, Open, Open, Settled, Failed, Failed, Open, Void, Failed, Open},
 }
 
@@ -175,6 +175,8 @@ func (l *Ledger) Observe(ev lattice.Event, now time.Duration) []Outcome {
 		return l.each(ev.Host, func(e *Entry) (evidence, string, bool) { return done, "", e.stopped(&ev) }, now)
 	case lattice.StartFailed:
 		return l.each(ev.Host, func(e *Entry) (evidence, string, bool) { return failed, ev.Error, e.failed(&ev) }, now)
+	case lattice.Updated:
+		return l.each(ev.Host, func(e *Entry) (evidence, string, bool) { return e.swapped(&ev, now) }, now)
 	case lattice.Inventory:
 		return l.inventory(&ev, now)
 	case lattice.LinkSet, lattice.LinkDeleted, lattice.LinkFailed, lattice.Links:
@@ -234,7 +236,9 @@ func (l *Ledger) inventory(inv *lattice.Inventory, now time.Duration) []Outcome 
 			return 0, "", false
 		}
 		switch {
-		case e.shownBy(inv):
+		case e.live() && !e.confirms(inv.Asked):
+			return lacks, "", true
+		case e.live(), e.shownBy(inv):
 			return shows, "", true
 		case !inv.Beat && e.unmoved(inv.Asked, l.settings.Unmoved):
 			return still, "the host keeps the image before, and gives no cause", true
@@ -257,8 +261,15 @@ func (e *Entry) unmoved(asked, after time.Duration) bool {
 func (l *Ledger) Decides(host lattice.HostID) time.Duration {
 	at := Never
 	for _, e := range l.byHost[host] {
-		if e.Action == Update && e.Acked && (at == Never || e.ackedAt+l.settings.Unmoved < at) {
-			at = e.ackedAt + l.settings.Unmoved
+		if e.Action != Update || !e.Acked {
+			continue
+		}
+		from := e.ackedAt
+		if !e.live() {
+			from += l.settings.Unmoved
+		}
+		if at == Never || from < at {
+			at = from
 		}
 	}
 	return at

@@ -73,7 +73,7 @@ func renderHost(h engine.HostView) wadmapi.Host {
 	}
 	for _, r := range h.Runs {
 		out.Runs = append(out.Runs, wadmapi.Running{Kind: r.Kind.String(), ID: r.ID, Reference: r.Ref, Count: r.Count, App: r.App,
-			Component: r.Component, Spread: r.Annotations[spreadAnnotation], Link: linkName(r), Orphan: r.Orphan, Released: r.Released})
+			Component: r.Component, Spread: r.Annotations[spreadAnnotation], Link: linkName(r), Orphan: r.Orphan, Released: r.Released, Updated: r.Updated})
 	}
 	return out
 }

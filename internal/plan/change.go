@@ -9,10 +9,16 @@ import (
 )
 
 // changes brings another image or another list of config names to what runs on 1.x hosts: a component is updated in place and rebuilt with
-// the list, a provider is stopped and, once that is confirmed, started again.
+// the list, a provider is stopped and, once that is confirmed, started again. On OTP hosts it updates in place what shall be.
 func (j *job) changes(ready bool) {
 	for _, s := range j.order {
-		if s.have == 0 || s.host.Can.Relative || s.held || !mayUse(&j.View, s.host.ID) {
+		if s.have == 0 || s.held || !mayUse(&j.View, s.host.ID) {
+			continue
+		}
+		if s.swap && s.planned-s.gone > 0 {
+			j.swap(s)
+		}
+		if s.host.Can.Relative {
 			continue
 		}
 		image := !lattice.SameRef(s.item.Ref, j.r.Ref)
@@ -126,8 +132,12 @@ func (j *job) stopAll() bool {
 // oldOnes ends instances of the image before, on hosts that refuse a second reference under one key: where ours found another host, the old
 // ones go once nothing is missing; where there is none, host by host, all of the old, confirmed, then ours.
 func (j *job) oldOnes(missing int) {
-	old := slices.ContainsFunc(j.order, func(s *site) bool { return s.old })
-	if !old {
+	makeRoom := missing > 0 && slices.ContainsFunc(j.order, func(s *site) bool { return s.old && j.useful(s) })
+	var bound *site
+	if !makeRoom {
+		bound = j.tooTight(missing)
+	}
+	if bound == nil && !slices.ContainsFunc(j.order, func(s *site) bool { return s.old }) {
 		return
 	}
 	j.part.Changing = true
@@ -137,29 +147,39 @@ func (j *job) oldOnes(missing int) {
 				j.interrupts(s, OneReference)
 			}
 		}
+		if bound != nil {
+			j.interrupts(bound, OldReference)
+		}
 	}
 	if j.oldMustWait(missing) {
 		return
 	}
-	makeRoom := missing > 0 && slices.ContainsFunc(j.order, func(s *site) bool { return s.old && j.useful(s) })
 	for _, s := range j.order {
 		if !s.old || makeRoom && !j.useful(s) {
 			continue
 		}
-		j.stop(&j.part, stopping{
-			component: j.r.Name, host: s.host.ID, key: j.key, target: j.target(s.item.Ref),
-			from: s.have, to: 0, reason: ledger.ReasonImageChanged, annotations: annotationsOf(s.item, j.App),
-		})
+		j.end(s, ledger.ReasonImageChanged)
 		if makeRoom {
 			return // one host at a time
 		}
 	}
+	if bound != nil {
+		j.end(bound, ledger.ReasonOldReference)
+	}
+}
+
+// end stops all of ours on the site.
+func (j *job) end(s *site, reason ledger.Reason) {
+	j.stop(&j.part, stopping{
+		component: j.r.Name, host: s.host.ID, key: j.key, target: j.target(s.item.Ref),
+		from: s.have, to: 0, reason: reason, annotations: annotationsOf(s.item, j.App),
+	})
 }
 
 // interrupts notes that what runs on the site ends before its successor starts there.
 func (j *job) interrupts(s *site, why Because) {
 	j.part.Interruptions = append(j.part.Interruptions, Interruption{
-		Component: j.r.Name, Host: s.host.ID, Key: j.key, Count: s.have, From: s.item.Ref, To: j.r.Ref, Why: why,
+		Component: j.r.Name, Host: s.host.ID, Key: j.key, Count: s.have, From: s.code, To: j.r.Ref, Why: why,
 	})
 }
 

@@ -43,6 +43,10 @@ type Input struct {
 	Prior   map[PartID]Part // parts of earlier passes that this one does not look at
 	Applied []lattice.Link  // links that we put, of any revision
 	Configs []string        // configs that we put, of any revision
+	// Runs is the reference of the code that the application's instances of an item run, where a host that was told to update in place reports the one from
+	// before; nil, or "": the one that it reports. Unchanged says that the host refused to update the component to that reference.
+	Runs      func(host lattice.HostID, it *lattice.Item) string
+	Unchanged func(component string, host lattice.HostID, ref string) bool
 	// Unread says why a config, or with "" the links, cannot be read at present; "" if nothing is known of any trouble.
 	Unread func(config string) string
 	// InUse says that another application's revision names the config.
@@ -280,12 +284,13 @@ func (p *pass) wantedKeys() map[lattice.Key]bool {
 }
 
 // idOf is the id of a component: ours to choose in 1.x; in OTP what its reference is known to have, or, for a provider that only changes its
-// tag, what the one of ours that runs has: a host refuses the new tag until the old one is stopped, and does not say under which key.
+// tag, what the one of ours that runs has: a host refuses the new tag until the old one is stopped, and does not say under which key. So has a component
+// that is to be updated in place.
 func (p *pass) idOf(r *Resource) string {
 	if r.ID != "" {
 		return r.ID
 	}
-	if id, ok := p.State.Resolve(r.Kind, r.Ref); ok || r.Kind != lattice.Provider {
+	if id, ok := p.State.Resolve(r.Kind, r.Ref); ok || r.Kind != lattice.Provider && !r.Live {
 		return id
 	}
 	for _, key := range p.State.KeysOf(p.App) {

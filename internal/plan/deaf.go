@@ -33,7 +33,11 @@ func (j *job) isDeaf(s *site) bool {
 func (j *job) awaken() {
 	surplus := slices.ContainsFunc(j.order, func(s *site) bool { return s.gone > 0 })
 	for _, s := range j.order {
-		if !j.isDeaf(s) || s.old {
+		if !j.isDeaf(s) || s.old || s.swap {
+			continue
+		}
+		if s.bound {
+			j.anew(s)
 			continue
 		}
 		j.part.Told = append(j.part.Told, fmt.Sprintf("no calls reach %s on host %s since another application's instances ended there: one more is started, which brings them back",

@@ -19,7 +19,7 @@ const sec = time.Second
 // canV1 and canOTP are what hosts of the two dialects are able to do.
 var (
 	canV1  = lattice.Can{Update: true, Beat: true}
-	canOTP = lattice.Can{Relative: true, StopAll: true}
+	canOTP = lattice.Can{Relative: true, StopAll: true, Live: true}
 )
 
 // app is a manifest of the application "shop".

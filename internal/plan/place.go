@@ -17,6 +17,7 @@ type candidate struct {
 	waiting bool
 	until   time.Duration // waiting: its back-off ends
 	silent  bool          // it may be dead: what falls to it waits until that is known
+	bound   bool          // starts only another reference of our key, because it was updated in place: a place only when all of ours there end first
 	old     bool          // runs another reference of our key, which must end before ours can start there: a place, but later
 }
 
@@ -28,6 +29,8 @@ func (a candidate) before(b candidate) bool {
 		return b.waiting
 	case a.until != b.until:
 		return a.until < b.until
+	case a.bound != b.bound:
+		return b.bound
 	case a.own != b.own:
 		return a.own < b.own
 	case a.old != b.old:
@@ -131,7 +134,7 @@ func (j *job) accept(spread int, c candidate, n int) {
 		j.part.Held = true
 		return
 	}
-	if c.old {
+	if c.old || c.bound {
 		return
 	}
 	if !c.waiting {
@@ -182,7 +185,7 @@ func (j *job) least(need map[string]string) (best candidate, found bool) {
 
 // leads says that no later host that carries as much can come before the candidate: hosts come by id, and what is under way on them only adds.
 func (a *candidate) leads(h *lattice.Host) bool {
-	return !a.silent && !a.waiting && a.own == 0 && !a.old && h.Load >= a.load
+	return !a.silent && !a.waiting && a.own == 0 && !a.old && !a.bound && h.Load >= a.load
 }
 
 // next is the site of a host, nil if it has none, in a walk over all hosts: both are in the order of the ids.
@@ -201,7 +204,7 @@ func (j *job) candidate(h *lattice.Host, s *site) (candidate, bool) {
 		if s.held || s.old && j.r.Kind == lattice.Provider {
 			return c, false
 		}
-		c.old = s.old
+		c.old, c.bound = s.old, s.swap || s.bound
 		if !s.old {
 			c.own = s.planned + s.added
 		}
@@ -213,7 +216,7 @@ func (j *job) candidate(h *lattice.Host, s *site) (candidate, bool) {
 		return c, false
 	}
 	c.load, c.silent = h.Load+j.Ledger.Pending(h.ID)+j.extra[h.ID], j.silent(h)
-	if b, ok := j.Ledger.Backoff(j.App, ledger.Cause{Host: h.ID, What: j.r.Name}); ok && j.Now < b.Until && !c.old {
+	if b, ok := j.Ledger.Backoff(j.App, ledger.Cause{Host: h.ID, What: j.r.Name}); ok && j.Now < b.Until && !c.old && !c.bound {
 		c.waiting, c.until = true, b.Until
 	}
 	return c, true

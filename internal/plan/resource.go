@@ -16,7 +16,11 @@ type site struct {
 	have    int // ours, observed
 	planned int // ours, once what is under way has come
 	fit     fit
+	code    string // the reference of what runs of ours
 	old     bool   // runs another image that must end before ours can start there
+	swap    bool   // runs another image, which the host changes in place
+	bound   bool   // runs our image by an update in place: the host starts only the one from before
+	short   bool   // a daemon's host that lacks instances and cannot be given them as it is
 	owner   string // held by another owner
 	held    bool
 	gone    int // to be taken away
@@ -195,14 +199,23 @@ func (j *job) renamed() {
 func (j *job) occupy(s *site) {
 	s.item = s.host.Item(j.key)
 	s.have = s.item.CountOf(j.App)
-	s.planned = s.have
-	other := !lattice.SameRef(s.item.Ref, j.r.Ref)
+	s.planned, s.code = s.have, s.item.Ref
+	if s.have > 0 && s.host.Can.Live && j.Runs != nil {
+		s.code = cmp.Or(j.Runs(s.host.ID, s.item), s.item.Ref)
+	}
+	other := !lattice.SameRef(s.code, j.r.Ref)
 	exclusive := j.r.Kind == lattice.Provider || !s.host.Can.Relative
 	if owner, held := heldByOther(s.item, j.App); held && (exclusive || other) {
 		s.owner, s.held = owner, true
 	}
-	if s.have > 0 && s.host.Can.Relative && other {
+	switch {
+	case s.have == 0 || !s.host.Can.Relative:
+	case other && j.maySwap(s):
+		s.swap = true
+	case other:
 		s.old, s.planned = true, 0 // none of them is ours to count; a start that is under way there is
+	default:
+		s.bound = !lattice.SameRef(s.item.Ref, j.r.Ref)
 	}
 }
 
@@ -341,6 +354,10 @@ func (j *job) daemonOn(h *lattice.Host, f fit, n int) (missing int) {
 	if missing <= 0 {
 		return 0
 	}
+	if s != nil && (s.swap || s.bound) {
+		s.short = true
+		return missing
+	}
 	if !j.held() && (s == nil || !s.old) {
 		waiting := j.Ledger.Waiting(j.App, ledger.Cause{Host: h.ID, What: j.r.Name}, j.Now)
 		j.accept(j.firstSpread(f), candidate{host: h, silent: j.silent(h), waiting: waiting}, missing)
@@ -360,17 +377,10 @@ func (j *job) firstSpread(f fit) int {
 
 func (j *job) count() {
 	for _, s := range j.order {
-		if !s.old && lattice.SameRef(refOf(s.item), j.r.Ref) {
+		if !s.old && lattice.SameRef(s.code, j.r.Ref) {
 			j.part.Have += min(s.have, s.planned-s.gone)
 		}
 	}
-}
-
-func refOf(it *lattice.Item) string {
-	if it == nil {
-		return ""
-	}
-	return it.Ref
 }
 
 func (j *job) give(s *site, spread, n int) {

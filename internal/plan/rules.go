@@ -109,7 +109,7 @@ func MaySend(v *View, c *ledger.Command) bool {
 	}
 	switch {
 	case c.Action == ledger.Update:
-		return have > 0
+		return have > 0 && (c.Instances == nil || mayUpdate(v, item, c))
 	case c.To < c.From:
 		return have == c.From && mayStop(v, c.App, c.Host, key, c.Target) && c.Ahead == aheadOf(v, c.App, c.Host, item, c.Target)
 	}

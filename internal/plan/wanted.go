@@ -53,6 +53,7 @@ type Resource struct {
 	Ref         string
 	LinkName    string // OTP providers
 	Contract    string // OTP providers
+	Live        bool   // OTP: another image is to be brought in by an update in place
 	Scaler      Scaler
 	ScalerID    string
 	Instances   int
@@ -214,6 +215,7 @@ func (b *builder) resource(c *oam.Component) Resource {
 // otpNames gives the resource what an OTP host is told of it: an application, and for a provider its contract and link name.
 func (b *builder) otpNames(r *Resource, c *oam.Component) {
 	r.Annotations = lattice.Annotations{lattice.AppAnnotation: b.w.App}
+	r.Live = r.Kind == lattice.Component && b.m.LiveUpdate()
 	r.Contract, r.LinkName = c.Properties.Contract, c.Properties.LinkName
 	if r.Kind == lattice.Provider && r.LinkName == "" {
 		r.LinkName = oam.DefaultName

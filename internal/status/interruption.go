@@ -24,7 +24,7 @@ func Interruptions(of []plan.Interruption, expected time.Duration) string {
 		where = append(where, fmt.Sprintf("%s (%d)", of[i].Host, of[i].Count))
 	}
 	what := fmt.Sprintf("%s stops on %s before %s starts there", of[0].From, some(where), of[0].To)
-	if lattice.SameRef(of[0].From, of[0].To) && of[0].Why != plan.OldReference {
+	if lattice.SameRef(of[0].From, of[0].To) {
 		what = fmt.Sprintf("%s stops on %s and starts anew", of[0].From, some(where))
 	}
 	switch of[0].Why {

@@ -30,8 +30,8 @@ func TestWhatIsSaidOfInterruptions(t *testing.T) {
 			"web:1 stops on N1 (2), N2 (2), N3 (2) and 2 more hosts before web:2 starts there; an interruption of about 1.2s is expected"},
 		{"of the same image, and hardly any", on(plan.OneProvider, "web:1", "N1"), time.Millisecond,
 			"web:1 stops on N1 (2) and starts anew, for a host runs a provider once; an interruption of about 100ms is expected"},
-		{"after an update in place", on(plan.OldReference, "web:2", "N1"), time.Second,
-			"web:1 stops on N1 (2) before web:2 starts there, for after an update in place a host starts only the image from before; an interruption of about 1s is expected"},
+		{"after an update in place", on(plan.OldReference, "web:1", "N1"), time.Second,
+			"web:1 stops on N1 (2) and starts anew, for after an update in place a host starts only the image from before; an interruption of about 1s is expected"},
 	} {
 		if got := Interruptions(tc.of, tc.expected); got != tc.want {
 			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)

@@ -19,7 +19,7 @@ var canV1 = lattice.Can{Update: true, Beat: true}
 // canOTP is what an OTP host of the version is able to do. Hosts whose word does not tell the version are taken for old ones; the
 // lattice keeps what it knows of them.
 func canOTP(version string) lattice.Can {
-	return lattice.Can{Relative: true, StopAll: true, Claims: true, ByAge: minor(version) >= 63}
+	return lattice.Can{Relative: true, StopAll: true, Live: true, Claims: true, ByAge: minor(version) >= 63}
 }
 
 // minor is the second number of a version 0.N.P, 0 where it is none.

@@ -1,6 +1,7 @@
 package tongue
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -55,9 +56,9 @@ func hearInstanceOTP(host lattice.HostID, data any) Heard {
 	case wasmbus.OTPActorStopped:
 		return heard(host, lattice.Stopped{Host: host, Key: componentOTP(d.PublicKey), Annotations: annotations(d.Annotations), Instance: d.InstanceID})
 	case wasmbus.OTPActorUpdated:
-		return heard(host, lattice.Doubt{Host: host, Key: componentOTP(d.PublicKey)})
+		return heard(host, lattice.Updated{Host: host, Key: componentOTP(d.PublicKey), Instance: d.InstanceID})
 	case wasmbus.OTPActorUpdateFailed:
-		return heard(host, lattice.Doubt{Host: host, Key: componentOTP(d.PublicKey)})
+		return heard(host, lattice.Updated{Host: host, Key: componentOTP(d.PublicKey), Instance: d.InstanceID, Error: cmp.Or(d.Reason, "the host does not say why")})
 	case wasmbus.OTPActorsStarted:
 		return withClaims(heard(host), claimedActor(d.PublicKey, d.Claims))
 	case wasmbus.OTPActorsStartFailed, wasmbus.OTPActorsStopped, wasmbus.OTPHealthCheckStatus:

@@ -181,7 +181,7 @@ func TestEveryRecordedEventIsUnderstood(t *testing.T) {
 	}
 	hear(lattice.V1, "v1/*.jsonl")
 	hear(lattice.OTP, "otp-host/*.jsonl")
-	for _, kind := range []string{"HostStarted", "HostStopped", "Inventory", "Scaled", "Started", "Stopped", "StartFailed", "Doubt",
+	for _, kind := range []string{"HostStarted", "HostStopped", "Inventory", "Scaled", "Started", "Stopped", "StartFailed", "Updated",
 		"LabelsChanged", "Health", "RefLearned", "LinkSet", "LinkDeleted", "LinkFailed", "ConfigSet", "ConfigDeleted"} {
 		if meant[kind] == 0 {
 			t.Errorf("no recorded event means %s", kind)

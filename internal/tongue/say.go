@@ -14,12 +14,13 @@ import (
 // ErrNoSuchWord marks a command or question that the dialect has no words for.
 var ErrNoSuchWord = errors.New("the dialect of these hosts has no words for it")
 
-// How long an acknowledgement may take before it is called missing (protocol A4, B1): most come before the work, two of the OTP
+// How long an acknowledgement may take before it is called missing (protocol A4, B1): most come before the work, three of the OTP
 // hosts come after it.
 const (
 	AckAtOnce       = 2 * time.Second
 	AckAfterStop    = 5 * time.Second  // OTP sa: after the instances are gone
 	AckAfterGoodbye = 10 * time.Second // OTP sp: after the provider has shut down
+	AckAfterUpdate  = 2 * time.Minute  // OTP upd: after the image was fetched and swapped in
 )
 
 // Message is one request: where it goes, what it says, and what it must not overtake.

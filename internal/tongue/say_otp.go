@@ -13,11 +13,11 @@ import (
 
 var (
 	errNothing = errors.New("from and to are equal, and the hosts' verbs are relative")
-	errNoKey   = errors.New("stopping needs the public key, which is not known")
+	errNoKey   = errors.New("stopping and updating need the public key, which is not known")
 )
 
 // sayOTP chooses the word of an OTP host for a command (protocol B3). Its verbs are relative: the difference of From and To is said.
-// scale is never used (it drops annotations); upd changes only what the user asks for and has no word here yet.
+// scale is never used (it drops annotations).
 func (v Voice) sayOTP(c *ledger.Command) (Message, any, error) {
 	switch c.Action {
 	case ledger.Scale:
@@ -30,6 +30,12 @@ func (v Voice) sayOTP(c *ledger.Command) (Message, any, error) {
 			return v.sayProviderOTP(c)
 		}
 		return v.sayComponentOTP(c)
+	case ledger.Update:
+		if c.Target.ID == "" {
+			return Message{}, nil, errNoKey
+		}
+		m := Message{Subject: v.otp().Update(string(c.Host)), Ack: AckAfterUpdate}
+		return m, wasmbus.OTPUpdate{ActorID: c.Target.ID, HostID: string(c.Host), NewActorRef: c.Update}, nil
 	case ledger.PutLink:
 		var values wasmbus.OTPValues
 		if c.Link.Values != "" {

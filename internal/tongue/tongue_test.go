@@ -83,7 +83,7 @@ func TestHearingV1(t *testing.T) {
 
 func TestHearingOTP(t *testing.T) {
 	const at = 5 * time.Second
-	can := lattice.Can{Relative: true, StopAll: true, Claims: true}
+	can := lattice.Can{Relative: true, StopAll: true, Live: true, Claims: true}
 	component := lattice.Key{ID: keyM}
 	provider := lattice.Key{Kind: lattice.Provider, ID: keyV, Link: "default"}
 	tests := map[string]struct {
@@ -101,7 +101,7 @@ func TestHearingOTP(t *testing.T) {
 		},
 		"the count form of a heartbeat has no ids": {
 			wasmbus.OTPHeartbeat{Counts: map[string]int{keyM: 2}, Version: "0.63.2"},
-			[]lattice.Event{lattice.Inventory{Host: hostA, Dialect: lattice.OTP, Can: lattice.Can{Relative: true, StopAll: true, Claims: true, ByAge: true}, Version: "0.63.2", Asked: at, Beat: true, Bare: true,
+			[]lattice.Event{lattice.Inventory{Host: hostA, Dialect: lattice.OTP, Can: lattice.Can{Relative: true, StopAll: true, Live: true, Claims: true, ByAge: true}, Version: "0.63.2", Asked: at, Beat: true, Bare: true,
 				Resources: []lattice.Resource{{Key: component, Groups: []lattice.Group{{Count: 2}}}}}},
 		},
 		"one event for one instance": {
@@ -113,7 +113,7 @@ func TestHearingOTP(t *testing.T) {
 		"actors_start_failed comes as actor_start_failed too":    {wasmbus.OTPActorsStartFailed{ImageRef: "r/echo:2"}, nil},
 		"a live update casts doubt": {
 			wasmbus.OTPActorUpdated{PublicKey: keyM, InstanceID: "i1"},
-			[]lattice.Event{lattice.Doubt{Host: hostA, Key: component}},
+			[]lattice.Event{lattice.Updated{Host: hostA, Key: component, Instance: "i1"}},
 		},
 		"a failed start names the reference": {
 			wasmbus.OTPActorStartFailed{ActorRef: "r/echo:2", Error: "boom"},
@@ -154,7 +154,7 @@ func TestAnInventoryOfAnOTPHostKeepsAnnotationsApart(t *testing.T) {
 	one := wasmbus.OTPAnnotations{"app": "one"}
 	got := inventoryOTP(hostA, &wasmbus.OTPInventory{Actors: []wasmbus.OTPInventoryActor{{ID: keyM, ImageRef: "oci://r/echo:1", Instances: []wasmbus.OTPInventoryInstance{
 		{InstanceID: "i1", Annotations: one}, {InstanceID: "i2", Annotations: wasmbus.OTPAnnotations{"app": "two"}}, {InstanceID: "i3", Annotations: one}}}}}, 3)
-	want := lattice.Inventory{Host: hostA, Dialect: lattice.OTP, Can: lattice.Can{Relative: true, StopAll: true, Claims: true}, Asked: 3, Resources: []lattice.Resource{
+	want := lattice.Inventory{Host: hostA, Dialect: lattice.OTP, Can: lattice.Can{Relative: true, StopAll: true, Live: true, Claims: true}, Asked: 3, Resources: []lattice.Resource{
 		{Key: lattice.Key{ID: keyM}, Ref: "oci://r/echo:1", Groups: []lattice.Group{
 			{Annotations: lattice.Annotations{"app": "one"}, Count: 2, Instances: []string{"i1", "i3"}},
 			{Annotations: lattice.Annotations{"app": "two"}, Count: 1, Instances: []string{"i2"}}}}}}
@@ -187,14 +187,14 @@ func TestWhatHasNoWords(t *testing.T) {
 		cmd   ledger.Command
 		no    error
 	}{
-		"an OTP lattice has no configs":                 {otp, ledger.Command{Action: ledger.PutConfig, ConfigName: "c"}, ErrNoSuchWord},
-		"an OTP host is not updated in place by itself": {otp, ledger.Command{Action: ledger.Update, Host: hostA}, ErrNoSuchWord},
-		"a relative verb without a difference":          {otp, ledger.Command{Action: ledger.Scale, Host: hostA, From: 2, To: 2}, errNothing},
-		"a relative stop needs the key":                 {otp, ledger.Command{Action: ledger.Scale, Host: hostA, From: 2, To: 1}, errNoKey},
-		"a count below zero":                            {v1, ledger.Command{Action: ledger.Scale, Host: hostA, To: -1}, errNegative},
-		"a host that would be a wildcard":               {v1, ledger.Command{Action: ledger.Scale, Host: "*", To: 1}, nil},
-		"a config name that would be two tokens":        {v1, ledger.Command{Action: ledger.PutConfig, ConfigName: "a.b"}, nil},
-		"no dialect":                                    {Voice{Lattice: "l"}, ledger.Command{Action: ledger.PutLink}, nil},
+		"an OTP lattice has no configs":          {otp, ledger.Command{Action: ledger.PutConfig, ConfigName: "c"}, ErrNoSuchWord},
+		"an update in place needs the key":       {otp, ledger.Command{Action: ledger.Update, Host: hostA}, errNoKey},
+		"a relative verb without a difference":   {otp, ledger.Command{Action: ledger.Scale, Host: hostA, From: 2, To: 2}, errNothing},
+		"a relative stop needs the key":          {otp, ledger.Command{Action: ledger.Scale, Host: hostA, From: 2, To: 1}, errNoKey},
+		"a count below zero":                     {v1, ledger.Command{Action: ledger.Scale, Host: hostA, To: -1}, errNegative},
+		"a host that would be a wildcard":        {v1, ledger.Command{Action: ledger.Scale, Host: "*", To: 1}, nil},
+		"a config name that would be two tokens": {v1, ledger.Command{Action: ledger.PutConfig, ConfigName: "a.b"}, nil},
+		"no dialect":                             {Voice{Lattice: "l"}, ledger.Command{Action: ledger.PutLink}, nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

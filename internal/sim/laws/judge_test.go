@@ -1,6 +1,7 @@
 package laws
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -121,7 +122,7 @@ func (j *judge) told(t engine.StatusChange) {
 				want += scaler.Instances
 			}
 			for _, r := range h.Runs {
-				if r.App == t.App && lattice.SameRef(r.Ref, c.Properties.Image) && fit {
+				if r.App == t.App && lattice.SameRef(cmp.Or(r.Updated, r.Ref), c.Properties.Image) && fit {
 					have += r.Count
 				}
 			}
@@ -132,7 +133,7 @@ func (j *judge) told(t engine.StatusChange) {
 	}
 	for _, h := range view.Hosts {
 		for _, r := range h.Runs {
-			if r.App == t.App && !slices.ContainsFunc(m.Spec.Components, func(c oam.Component) bool { return lattice.SameRef(c.Properties.Image, r.Ref) }) {
+			if r.App == t.App && !slices.ContainsFunc(m.Spec.Components, func(c oam.Component) bool { return lattice.SameRef(c.Properties.Image, cmp.Or(r.Updated, r.Ref)) }) {
 				j.fail("%s is told to be deployed while %s is observed on %s", t.App, r.Ref, h.Name)
 			}
 		}

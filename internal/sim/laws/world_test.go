@@ -93,6 +93,10 @@ func (w *world) manifest(app string) *oam.Manifest {
 	w.versions[app]++
 	var b strings.Builder
 	fmt.Fprintf(&b, "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata:\n  name: %s\n  annotations: {version: v%d}\nspec:\n  components:\n", app, w.versions[app])
+	if w.otp && rapid.IntRange(0, 2).Draw(w.t, "live update") == 0 {
+		b.Reset()
+		fmt.Fprintf(&b, "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata:\n  name: %s\n  annotations: {wadm.dev/live-update: \"true\", version: v%d}\nspec:\n  components:\n", app, w.versions[app])
+	}
 	provider := rapid.Bool().Draw(w.t, "provider")
 	for _, c := range []string{"one", "two"} {
 		if c == "one" || rapid.Bool().Draw(w.t, "second") {

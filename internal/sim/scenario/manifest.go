@@ -14,6 +14,7 @@ import (
 //	component web image=web:1 instances=4 spread=east:50:zone=east spread=west:50:zone=west
 //	provider  kv  image=kv:1 config=store:size=3
 //	link      web kv url=redis://one
+//	annotation wadm.dev/live-update true
 //
 // Settings of components: image, instances, scaler (spread, daemon, none), spread (NAME:WEIGHT:LABELS, repeated), id, config
 // (NAME for one that others put, NAME:KEY=VALUE,… for one of ours, repeated), contract and link_name (OTP).
@@ -108,8 +109,12 @@ func settings(fields []string) ([]setting, error) {
 func (w *world) manifest(a app) (*oam.Manifest, error) {
 	var components []object
 	at := map[string]int{}
+	annotations := object{"version": a.version}
 	for _, line := range a.lines {
 		f := strings.Fields(line)
+		if f[0] == "annotation" && len(f) == 3 {
+			annotations[f[1]] = f[2]
+		}
 		if f[0] != "component" && f[0] != "provider" {
 			continue
 		}
@@ -122,7 +127,7 @@ func (w *world) manifest(a app) (*oam.Manifest, error) {
 	}
 	for _, line := range a.lines {
 		f := strings.Fields(line)
-		if f[0] == "component" || f[0] == "provider" {
+		if slices.Contains([]string{"component", "provider", "annotation"}, f[0]) {
 			continue
 		}
 		if f[0] != "link" || len(f) < 3 {
@@ -140,7 +145,7 @@ func (w *world) manifest(a app) (*oam.Manifest, error) {
 	}
 	src, err := json.Marshal(object{
 		"apiVersion": "core.oam.dev/v1beta1", "kind": "Application",
-		"metadata": object{"name": a.name, "annotations": object{"version": a.version}},
+		"metadata": object{"name": a.name, "annotations": annotations},
 		"spec":     object{"components": components},
 	})
 	if err != nil {

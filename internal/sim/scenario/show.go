@@ -146,7 +146,11 @@ func (w *world) showListed(*Command) error {
 			if r.Component != "" {
 				how += " as " + r.Component
 			}
-			w.printf("%s: %d %s, %s", h.ID, r.Count, r.Ref, how)
+			ref := r.Ref
+			if r.Updated != "" {
+				ref += " (updated to " + r.Updated + ")"
+			}
+			w.printf("%s: %d %s, %s", h.ID, r.Count, ref, how)
 		}
 	}
 	return nil
