@@ -33,7 +33,8 @@ type notifier struct {
 	mu      sync.Mutex
 	kept    bool // the stream was there when we looked last, and has acknowledged since
 	looking bool
-	looked  time.Time
+	looked  time.Time // when the last look ended
+	asked   time.Time // when what is known was asked for
 }
 
 // publish sends an event. It never fails a request: what was stored is stored.
@@ -89,7 +90,7 @@ func (n *notifier) streamKnown() bool {
 	return n.kept
 }
 
-// look asks whether the stream is there. An answer that was asked for before a newer one came is old news.
+// look asks whether the stream is there. What was asked for earlier than what is known is old news, whenever the answer comes.
 func (n *notifier) look() {
 	began := n.now()
 	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
@@ -101,8 +102,8 @@ func (n *notifier) look() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.looking = false
-	if !n.looked.After(began) {
-		n.looked, n.kept = n.now(), err == nil
+	if !began.Before(n.asked) {
+		n.asked, n.looked, n.kept = began, n.now(), err == nil
 	}
 }
 
@@ -110,4 +111,5 @@ func (n *notifier) forgetStream() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.kept, n.looked = false, n.now()
+	n.asked = n.looked
 }
