@@ -191,3 +191,61 @@ func (c *crowd) killAndDeploy(p *process, owned []string) {
 	c.commands.forget()
 	c.wantUntouched("after the kill")
 }
+
+// TestADeployWhileTheLatticeIsHandedOver: whatever of it the old owner has begun, the next one brings to its end, and nothing is started twice. The
+// hosts take seconds to start something, so that the hand-over comes before, in the middle of, and after it.
+func TestADeployWhileTheLatticeIsHandedOver(t *testing.T) {
+	for name, dialect := range both {
+		t.Run(name, func(t *testing.T) {
+			for offset := 3 * time.Second; offset < 7*time.Second; offset += 600 * time.Millisecond {
+				natstest.Bubble(t, func(t *testing.T) {
+					w := newWorld(t, dialect, 3)
+					w.hosts.Do(func(c *sim.Cluster) {
+						for _, h := range c.Hosts() {
+							if err := c.Slow(h.Name, 10); err != nil {
+								t.Fatal(err)
+							}
+						}
+					})
+					w.start(func(c *node.Config) { c.Name = "host-b" })
+					time.Sleep(5 * time.Second)
+					w.start(func(c *node.Config) { c.Name = "host-a" })
+					time.Sleep(offset)
+					most := w.watchMost()
+					deploy(t, w.client, shop(dialect, oldImage))
+					w.untilStatus("shop", wadmapi.StatusDeployed, time.Minute)
+					time.Sleep(2 * time.Minute)
+					w.wantRuns(map[string]int{oldImage: 6}, 1)
+					if n := most(); n > 6 {
+						t.Errorf("deployed %s after the join, at one moment %d instances ran\n%s", offset, n, w.log)
+					}
+					if n := w.log.Count("handing the lattice over"); n != 1 {
+						t.Errorf("the lattice was handed over %d times", n)
+					}
+				})
+			}
+		})
+	}
+}
+
+// watchMost counts the instances of all components every 100 ms until the returned function is called: it gives the most ever.
+func (w *world) watchMost() func() int {
+	quit, done := make(chan struct{}), make(chan int)
+	go func() {
+		most := 0
+		for {
+			select {
+			case <-quit:
+				done <- most
+				return
+			case <-time.After(100 * time.Millisecond):
+				components, _ := runs(w.hosts)
+				most = max(most, total(components))
+			}
+		}
+	}()
+	return func() int {
+		close(quit)
+		return <-done
+	}
+}

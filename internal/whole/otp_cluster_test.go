@@ -13,6 +13,7 @@ import (
 
 	"github.com/wadm-go/wadm/internal/natstest"
 	"github.com/wadm-go/wadm/internal/node"
+	"github.com/wadm-go/wadm/internal/sim"
 	"github.com/wadm-go/wadm/wadmapi"
 	"github.com/wadm-go/wadm/wasmbus"
 )
@@ -101,7 +102,7 @@ func as030(name string) func(*node.Config) {
 	return func(c *node.Config) { c.Name, c.Generation = name, wadmapi.Generation03 }
 }
 
-// TestTwoProcessesOf030 is O18 (and O7, O10): two processes, one of which is killed. Of the four deploys that 0.3.0 was asked for it answered one, and when
+// TestTwoProcessesOf030 is O18 (and O10): two processes, one of which is killed. Of the four deploys that 0.3.0 was asked for it answered one, and when
 // the first process was dead the second one started three of the four actors again beside those that ran. Here each request has its answer,
 // whichever process gets it, and the next owner knows what runs.
 func TestTwoProcessesOf030(t *testing.T) {
@@ -155,7 +156,7 @@ func checkFour(t *testing.T, w *world) {
 	}
 }
 
-// TestRestartOf030 is O10 (and O7): a process is killed and another is started. 0.3.0 had forgotten what was deployed, and when it was told again it
+// TestRestartOf030 is O10: a process is killed and another is started. 0.3.0 had forgotten what was deployed, and when it was told again it
 // started everything a second time. Here the application stays deployed, and neither the restart nor the second deploy sends a command.
 func TestRestartOf030(t *testing.T) {
 	natstest.Bubble(t, func(t *testing.T) {
@@ -198,4 +199,42 @@ func TestRestartOf030(t *testing.T) {
 			t.Errorf("at the end echo is %q", states["echo"])
 		}
 	})
+}
+
+// TestANextOwnerStartsNothingOnAPartialView is O7: when the next owner asks who is there, one of three hosts is cut off, and it comes back after
+// twenty seconds. 0.3.0 made its first pass after six, on whatever it had heard until then.
+func TestANextOwnerStartsNothingOnAPartialView(t *testing.T) {
+	for name, dialect := range both {
+		t.Run(name, func(t *testing.T) {
+			natstest.Bubble(t, func(t *testing.T) {
+				w := newWorld(t, dialect, 3)
+				commands := listen(t, w.nc)
+				first := w.start(func(c *node.Config) { c.Name = "host-a" })
+				deploy(t, w.client, shop(dialect, oldImage))
+				w.untilStatus("shop", wadmapi.StatusDeployed, 30*time.Second)
+				w.start(func(c *node.Config) { c.Name = "host-b" })
+				time.Sleep(40 * time.Second)
+				commands.forget()
+
+				must := func(err error) {
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				w.hosts.Do(func(c *sim.Cluster) { must(c.Cut("host-1", true)) })
+				first.kill()
+				time.Sleep(20 * time.Second)
+				if !ownerStands(t, w.client) {
+					t.Error("after twenty seconds nobody owns the lattice")
+				}
+				w.hosts.Do(func(c *sim.Cluster) { must(c.Heal("host-1")) })
+				time.Sleep(5 * time.Minute)
+				if sent := commands.all(); len(sent) > 0 {
+					t.Errorf("%d commands: %s\n%s", len(sent), strings.Join(sent, "\n"), w.log)
+				}
+				w.wantRuns(map[string]int{oldImage: 6}, 1)
+				w.untilStatus("shop", wadmapi.StatusDeployed, time.Second)
+			})
+		})
+	}
 }
