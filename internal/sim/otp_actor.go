@@ -45,11 +45,7 @@ func (h *host) startActors(ref string, annotations wasmbus.OTPAnnotations, count
 	}
 	if h.storing(ref) {
 		h.after(h.t.Warm, func() {
-			reason := `"Failed to extract claims from module"`
-			if h.version.from(60, 0) {
-				reason = `"Failed to extract claims from module: I/O error: unexpected end-of-file (at offset 0x1c)"`
-			}
-			failed("N/A", reason, true, true)
+			failed("N/A", h.noClaims("unexpected end-of-file (at offset 0x1c)"), true, true)
 		})
 		return
 	}
@@ -71,11 +67,7 @@ func (h *host) startActors(ref string, annotations wasmbus.OTPAnnotations, count
 			failed("N/A", `"No claims found in source module"`, true, true)
 			return
 		case img.Kind != KindComponent:
-			reason := `"Failed to extract claims from module"`
-			if h.version.from(60, 0) {
-				reason = `"Failed to extract claims from module: I/O error: magic header not detected: bad magic number (at offset 0x0)"`
-			}
-			failed("N/A", reason, true, true)
+			failed("N/A", h.noClaims("magic header not detected: bad magic number (at offset 0x0)"), true, true)
 			return
 		}
 		if other := h.otherRef(img.Key, ref); other {
@@ -96,6 +88,14 @@ func (h *host) startActors(ref string, annotations wasmbus.OTPAnnotations, count
 				h.id, header)
 		}
 	})
+}
+
+// noClaims says that an artifact is no module; why is told from 0.60 on.
+func (h *host) noClaims(why string) string {
+	if h.version.from(60, 0) {
+		return `"Failed to extract claims from module: I/O error: ` + why + `"`
+	}
+	return `"Failed to extract claims from module"`
 }
 
 // storing reports whether a start is just writing the image to disk, in place: what reads it meanwhile reads a short file.
