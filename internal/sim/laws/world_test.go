@@ -24,6 +24,7 @@ type world struct {
 	source   map[string]string // of the last manifest of each application
 	judge    *judge
 	trail    []string
+	blind    bool // it is not the owner who speaks
 	followed bool // an owner has crashed, and another followed
 }
 
@@ -196,7 +197,7 @@ func (w *world) provider(b *strings.Builder, app string) {
 // act does one random thing.
 func (w *world) act() {
 	app := rapid.SampledFrom([]string{"app1", "app2"}).Draw(w.t, "app")
-	switch rapid.SampledFrom([]string{"deploy", "deploy", "deploy", "tweak", "tweak", "redeploy", "undeploy", "delete", "release", "kill", "stop", "return", "join", "slow", "crash", "foreign", "restart", "cut", "heal", "fall", "mute"}).Draw(w.t, "act") {
+	switch rapid.SampledFrom([]string{"deploy", "deploy", "deploy", "tweak", "tweak", "redeploy", "undeploy", "delete", "release", "kill", "stop", "return", "join", "slow", "crash", "foreign", "restart", "cut", "heal", "fall", "mute", "blind"}).Draw(w.t, "act") {
 	case "deploy":
 		w.deploy(app, w.manifest(app))
 	case "tweak":
@@ -260,8 +261,13 @@ func (w *world) act() {
 	case "fall":
 		w.fall()
 	case "mute":
-		share := rapid.SampledFrom([]float64{0, 0.3, 1}).Draw(w.t, "lost acks")
-		w.fault(fmt.Sprintf("loses %v of its acks", share), func(h string) error { return w.p.Cluster.Mute(h, sim.Mute{Acks: share}) })
+		m := sim.Mute{Acks: rapid.SampledFrom([]float64{0, 0.3, 1}).Draw(w.t, "lost acks"), Events: rapid.SampledFrom([]float64{0, 0, 0.3}).Draw(w.t, "lost events")}
+		w.fault(fmt.Sprintf("loses %v of its acks and %v of its events", m.Acks, m.Events), func(h string) error { return w.p.Cluster.Mute(h, m) })
+	case "blind":
+		w.note("somebody pings without a reply subject")
+		w.blind = true // as wadm 0.3.0 does: hosts from 0.60 lose their connection, and starts that they have acknowledged
+		w.p.Bus.Publish(sim.Msg{Subject: wasmbus.OTPSubjects{Lattice: "default"}.PingHosts()})
+		w.blind = false
 	}
 }
 
@@ -302,7 +308,7 @@ func (w *world) deploy(app string, m *oam.Manifest) {
 func (w *world) fault(name string, do func(string) error) {
 	h := w.host()
 	w.note("%s %s", name, h)
-	if name == "kill" || name == "stop" {
+	if name == "kill" || name == "stop" || name == "return" { // whoever returns alive begins anew
 		w.judge.broken(h)
 	}
 	_ = do(h) // a fault that does not apply (killing the dead) changes nothing
