@@ -45,7 +45,12 @@ func (e *Engine) save(a *app) {
 func sameRun(a, b *Run) bool {
 	return a.App == b.App && a.Epoch == b.Epoch && a.Acted == b.Acted && a.Operation == b.Operation && a.Version == b.Version &&
 		a.Deleting == b.Deleting && a.Released == b.Released && a.Since == b.Since && bytes.Equal(a.Manifest, b.Manifest) && bytes.Equal(a.From, b.From) &&
-		slices.Equal(a.Hosts, b.Hosts) && slices.Equal(a.Configs, b.Configs) && slices.EqualFunc(a.Links, b.Links, AppliedLink.equal) &&
+		sameTraces(a, b)
+}
+
+// sameTraces says that two records tell the same of what was put and started.
+func sameTraces(a, b *Run) bool {
+	return slices.Equal(a.Hosts, b.Hosts) && slices.Equal(a.Configs, b.Configs) && slices.EqualFunc(a.Links, b.Links, AppliedLink.equal) &&
 		slices.EqualFunc(a.Lists, b.Lists, AppliedList.equal) && slices.EqualFunc(a.Updates, b.Updates, LiveUpdate.equal) && slices.EqualFunc(a.Intents, b.Intents, Intent.equal)
 }
 

@@ -141,16 +141,7 @@ func (j *job) oldOnes(missing int) {
 		return
 	}
 	j.part.Changing = true
-	if missing > 0 && !j.adding() {
-		for _, s := range j.order {
-			if s.old && j.useful(s) {
-				j.interrupts(s, OneReference)
-			}
-		}
-		if bound != nil {
-			j.interrupts(bound, OldReference)
-		}
-	}
+	j.sayInterruptions(missing, bound)
 	if j.oldMustWait(missing) {
 		return
 	}
@@ -165,6 +156,21 @@ func (j *job) oldOnes(missing int) {
 	}
 	if bound != nil {
 		j.end(bound, ledger.ReasonOldReference)
+	}
+}
+
+// sayInterruptions says beforehand where the old end before what is missing can start, once there is no other place for it.
+func (j *job) sayInterruptions(missing int, bound *site) {
+	if missing == 0 || j.adding() {
+		return
+	}
+	for _, s := range j.order {
+		if s.old && j.useful(s) {
+			j.interrupts(s, OneReference)
+		}
+	}
+	if bound != nil {
+		j.interrupts(bound, OldReference)
 	}
 }
 

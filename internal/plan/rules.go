@@ -107,6 +107,11 @@ func MaySend(v *View, c *ledger.Command) bool {
 			return false
 		}
 	}
+	return mayScale(v, c, key, item, have)
+}
+
+// mayScale says that the number that the command goes out from is the one that runs, and that it may be changed.
+func mayScale(v *View, c *ledger.Command, key lattice.Key, item *lattice.Item, have int) bool {
 	switch {
 	case c.Action == ledger.Update:
 		return have > 0 && (c.Instances == nil || mayUpdate(v, item, c))

@@ -109,12 +109,8 @@ func settings(fields []string) ([]setting, error) {
 func (w *world) manifest(a app) (*oam.Manifest, error) {
 	var components []object
 	at := map[string]int{}
-	annotations := object{"version": a.version}
 	for _, line := range a.lines {
 		f := strings.Fields(line)
-		if f[0] == "annotation" && len(f) == 3 {
-			annotations[f[1]] = f[2]
-		}
 		if f[0] != "component" && f[0] != "provider" {
 			continue
 		}
@@ -145,7 +141,7 @@ func (w *world) manifest(a app) (*oam.Manifest, error) {
 	}
 	src, err := json.Marshal(object{
 		"apiVersion": "core.oam.dev/v1beta1", "kind": "Application",
-		"metadata": object{"name": a.name, "annotations": annotations},
+		"metadata": object{"name": a.name, "annotations": a.annotations()},
 		"spec":     object{"components": components},
 	})
 	if err != nil {
@@ -158,6 +154,17 @@ func (w *world) manifest(a app) (*oam.Manifest, error) {
 		}
 	}
 	return d.Manifest, nil
+}
+
+// annotations are the version and those that lines give.
+func (a app) annotations() object {
+	out := object{"version": a.version}
+	for _, line := range a.lines {
+		if f := strings.Fields(line); f[0] == "annotation" && len(f) == 3 {
+			out[f[1]] = f[2]
+		}
+	}
+	return out
 }
 
 func (w *world) component(f []string) (object, error) {
