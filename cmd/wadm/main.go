@@ -60,7 +60,7 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return cli.WithNext(cli.Usagef("%w", err), "%s --help", cmd.CommandPath())
 	})
-	root.AddCommand(devCommand(), cli.App(), cli.Host(), cli.Lattice(), cli.Events(), cli.Cluster(), simCommand(), configCommand())
+	root.AddCommand(devCommand(), cli.App(), cli.Host(), cli.Lattice(), cli.Events(), cli.Cluster(), simCommand(), configCommand(), storeCommand())
 	strict(root)
 	return root
 }

@@ -26,7 +26,8 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the program as its users do. A script finds a NATS with JetStream at $NATS, one without at $NATS_PLAIN, one whose user may
-// use neither JetStream nor the API at $NATS_POOR, the same with a wrong password at $NATS_WRONG, a Redis at $REDIS, and the examples in $EXAMPLES.
+// use neither JetStream nor the API at $NATS_POOR, the same with a wrong password at $NATS_WRONG, a Redis at $REDIS,
+// one with what wadm 0.3.0 left in it at $REDIS_OF_03, and the examples in $EXAMPLES.
 func TestScripts(t *testing.T) {
 	examples, err := filepath.Abs("../../examples")
 	if err != nil {
@@ -53,6 +54,10 @@ func TestScripts(t *testing.T) {
 				e.Setenv("NATS_WRONG", strings.Replace(url, "nats://", "nats://u:wrong@", 1))
 			}
 			if strings.Contains(tb.Name(), "redis") {
+				srv := redistest.Start(tb)
+				steps := redistest.Recording(tb, "../../internal/redisstore/testdata/recorded/api.redis.json")
+				srv.Load(steps[len(steps)-1])
+				e.Setenv("REDIS_OF_03", srv.URL())
 				e.Setenv("REDIS", redistest.Start(tb).URL())
 			}
 			return nil

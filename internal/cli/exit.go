@@ -62,6 +62,9 @@ func WithNext(err error, format string, args ...any) error {
 	return &nextError{err: err, next: fmt.Sprintf(format, args...)}
 }
 
+// Said marks an error whose text has been shown to the user in another form: only the exit code is left to give.
+func Said(code int, err error) error { return said(code, err) }
+
 // said marks an error whose text has been shown to the user in another form.
 func said(code int, err error) error { return &exitError{code: code, err: err, said: true} }
 

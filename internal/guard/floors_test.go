@@ -127,7 +127,7 @@ var forbidden = []edge{
 		why: "the embedded test server is imported by tests alone"},
 	{from: everyone, to: []string{"internal/redistest"}, except: []string{"internal/redistest"},
 		why: "the test server is imported by tests alone"},
-	{from: everyone, to: []string{"github.com/redis/go-redis/v9"}, except: []string{"internal/redisstore", "internal/bench"},
+	{from: everyone, to: []string{"github.com/redis/go-redis/v9"}, except: []string{"internal/redisstore", "internal/redistest", "internal/bench"},
 		why: "one technology, one shell; everything else meets Redis through the contract of the stores"},
 	{from: everyone, to: []string{"internal/guard"}, except: []string{"internal/guard"},
 		why: "the guards are imported by nobody"},

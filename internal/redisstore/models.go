@@ -196,6 +196,9 @@ func (s *Store) PutModel(ctx context.Context, lattice string, m store.Model, exp
 			args = append(args, v.Version, score, "keep", "", "")
 			continue
 		}
+		if v.Broken != "" {
+			return 0, fmt.Errorf("%s: version %q cannot be read, and is not as it is stored", doing, v.Version)
+		}
 		data, err := encodeVersion(m.Name, v)
 		if err != nil {
 			return 0, fmt.Errorf("%s, version %q: %w", doing, v.Version, err)

@@ -350,7 +350,7 @@ func broken(app, version string, why error) store.Version {
 	if err != nil {
 		data = []byte(`{}`) // strings always marshal
 	}
-	return store.Version{Version: version, Manifest: data}
+	return store.Version{Version: version, Manifest: data, Broken: why.Error()}
 }
 
 // field is what we keep of a version beside the term: how to know that the term is still the one we wrote, when it was put, whether the

@@ -2,11 +2,9 @@ package redisstore
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -24,26 +22,8 @@ import (
 
 // dump is what 0.3.0 had stored at one moment.
 type dump struct {
-	Step string    `json:"step"`
-	Keys []dumpKey `json:"keys"`
+	redistest.Step
 	file string
-}
-
-type dumpKey struct {
-	Key     string          `json:"key"`
-	Type    string          `json:"type"`
-	Members []string        `json:"members"`
-	Term    string          `json:"etf_base64"`
-	Decoded json.RawMessage `json:"decoded"`
-}
-
-func (k dumpKey) term(t *testing.T) []byte {
-	t.Helper()
-	b, err := base64.StdEncoding.DecodeString(k.Term)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func dumps(t *testing.T) []dump {
@@ -54,53 +34,17 @@ func dumps(t *testing.T) []dump {
 	}
 	var all []dump
 	for _, f := range files {
-		data, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var steps []dump
-		if err := json.Unmarshal(data, &steps); err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range steps {
-			d.file = filepath.Base(f)
-			all = append(all, d)
+		for _, step := range redistest.Recording(t, f) {
+			all = append(all, dump{step, filepath.Base(f)})
 		}
 	}
 	return all
 }
 
-// restore puts a dump into an empty server, as 0.3.0 had it.
-func restore(t *testing.T, c *redis.Client, d dump) {
-	t.Helper()
-	ctx := t.Context()
-	must[string](t)(c.FlushAll(ctx).Result())
-	for _, k := range d.Keys {
-		switch k.Type {
-		case "set":
-			for _, m := range k.Members {
-				must[int64](t)(c.SAdd(ctx, k.Key, m).Result())
-			}
-		case "zset":
-			for i := 0; i < len(k.Members); i += 2 {
-				score, err := strconv.ParseFloat(k.Members[i+1], 64)
-				if err != nil {
-					t.Fatal(err)
-				}
-				must[int64](t)(c.ZAdd(ctx, k.Key, redis.Z{Member: k.Members[i], Score: score}).Result())
-			}
-		case "string":
-			must[string](t)(c.Set(ctx, k.Key, k.term(t), 0).Result())
-		default:
-			t.Fatalf("the recording has a %s", k.Type)
-		}
-	}
-}
-
 // stored is a dump as its keys say, by the independent reader: lattice, name, versions in order, put times and texts.
 func stored(t *testing.T, d dump) map[string]map[string][]store.Version {
 	t.Helper()
-	byKey := map[string]dumpKey{}
+	byKey := map[string]redistest.Key{}
 	for _, k := range d.Keys {
 		byKey[k.Key] = k
 	}
@@ -120,7 +64,7 @@ func stored(t *testing.T, d dump) map[string]map[string][]store.Version {
 					t.Fatal(err)
 				}
 				v := store.Version{Version: members[i], Created: time.UnixMilli(ms).UTC()}
-				if raw, err := readErlang(byKey["wadm:"+lattice+":"+name+":versions:"+members[i]].term(t)); err == nil {
+				if raw, err := readErlang(byKey["wadm:"+lattice+":"+name+":versions:"+members[i]].Bytes(t)); err == nil {
 					v.Raw = []byte(raw.(map[string]any)[":raw"].(string))
 				} else {
 					v.Created = time.Time{} // broken: nothing is said of it
@@ -155,8 +99,8 @@ func TestADumpOf03IsTakenOverInPlace(t *testing.T) {
 	c := client(t, srv)
 	models := 0
 	for _, d := range dumps(t) {
-		t.Run(d.file+" "+d.Step, func(t *testing.T) {
-			restore(t, c, d)
+		t.Run(d.file+" "+d.Step.Step, func(t *testing.T) {
+			srv.Load(d.Step)
 			before := snapshotOfKeys(t, c)
 			s := process(t, srv.URL(), Options{})
 			want := stored(t, d)
@@ -267,8 +211,8 @@ func TestWhatIsWrittenIsTheTermThat03WroteItself(t *testing.T) {
 			if diff := cmp.Diff(recorded, got); diff != "" {
 				t.Errorf("%s (-0.3.0 +ours):\n%s", name, diff)
 			}
-			if !bytes.Equal(k.term(t), []byte(written)) {
-				t.Errorf("%s: the bytes differ:\n%q\n%q", name, k.term(t), written)
+			if !bytes.Equal(k.Bytes(t), []byte(written)) {
+				t.Errorf("%s: the bytes differ:\n%q\n%q", name, k.Bytes(t), written)
 			}
 			same++
 		}
@@ -283,8 +227,8 @@ func TestANewVersionOfATakenOverModelLeavesTheOthersAsTheyAre(t *testing.T) {
 	c := client(t, srv)
 	ctx := t.Context()
 	for _, d := range dumps(t) {
-		t.Run(d.file+" "+d.Step, func(t *testing.T) {
-			restore(t, c, d)
+		t.Run(d.file+" "+d.Step.Step, func(t *testing.T) {
+			srv.Load(d.Step)
 			s := process(t, srv.URL(), Options{})
 			for lattice, names := range stored(t, d) {
 				for name := range names {

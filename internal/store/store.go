@@ -41,6 +41,10 @@ type Version struct {
 	Manifest json.RawMessage // canonical JSON, as package oam writes it; kept byte for byte when it came from an older program
 	Created  time.Time       // when it was put, UTC, to the millisecond; zero: the store does not know
 	Raw      []byte          // the text as it was put; nil: the store does not know
+
+	// Broken is why the version cannot be read, "" if it can. Manifest then is a stand-in without a spec that bears name, version and reason.
+	// The store sets it; a version that comes back unchanged in a put stays stored as it is.
+	Broken string
 }
 
 // Model is all versions of one application, in the order in which they were put (the last is the current one), and which is deployed.
