@@ -102,9 +102,10 @@ check_dev() {
 }
 
 # The chart and the manifests for Kubernetes, in a module of their own: nothing of Helm or Kubernetes is a dependency of wadm.
+# Its tests run with all others.
 check_deploy() {
   step "Kubernetes"
-  (cd deploy/test && go vet ./... && go test -timeout 8m ./...)
+  (cd deploy/test && go vet ./...)
 }
 
 need_redis
@@ -119,4 +120,4 @@ check_static
 check_dev
 check_deploy
 step "go test -race"
-tool gotestsum --format pkgname --format-hide-empty-pkg -- -race -shuffle=on -timeout 8m ./...
+tool gotestsum --format pkgname --format-hide-empty-pkg --raw-command -- bash scripts/all-tests.sh

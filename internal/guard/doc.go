@@ -5,7 +5,9 @@
 //   - TestWords: one word per thing (docs/words.md).
 //   - TestSizes: functions, files and interfaces stay small.
 //   - TestStandsAlone: nothing in the repository needs the machine it was written on.
-//   - TestSeedPlacesExist: docs/seed.md promises nothing that is not there.
+//   - TestSeedPlacesExist: docs/seed.md promises nothing that is not there, and says what shows and proves each part.
+//   - TestConformanceNamesTests: docs/conformance.md names for each case a test that mentions it.
+//   - TestNamedTestsRan, in the package ran: whatever test a page names is there, and ran.
 //
 // Each rule is a function from source to findings, tried out on the bad samples in testdata before it is trusted
 // with the real tree: a guard that cannot fail guards nothing. The package has no code outside its tests, and
