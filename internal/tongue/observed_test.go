@@ -43,7 +43,7 @@ func folded(t *testing.T, glob string) (*lattice.State, []error) {
 	return s, broken
 }
 
-// TestClaimsThatCrashedAnother plays what emptied the state of wadm 0.3.0: claims with tags, events that are broken, heartbeats that count.
+// TestClaimsThatCrashedAnother plays what emptied the state of wadm 0.3.0 (O19): claims with tags, events that are broken, heartbeats that count.
 func TestClaimsThatCrashedAnother(t *testing.T) {
 	t.Run("claims with tags", func(t *testing.T) {
 		s, broken := folded(t, "otp/claims-with-tags.jsonl")
