@@ -56,7 +56,7 @@ func storeCopyCommand() *cobra.Command {
 			if err := cli.FromEnv(cmd.Flags(), cli.LoginEnv); err != nil {
 				return err
 			}
-			return f.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return f.run(cmd.Context(), cmd.OutOrStdout())
 		},
 	}
 	fs := cmd.Flags()
@@ -84,7 +84,7 @@ func (f *copyFlags) check() error {
 	return nil
 }
 
-func (f *copyFlags) run(ctx context.Context, out, errOut io.Writer) error {
+func (f *copyFlags) run(ctx context.Context, out io.Writer) error {
 	if err := f.check(); err != nil {
 		return err
 	}
