@@ -29,7 +29,7 @@ var (
 )
 
 // startOnRedis runs a process whose records are in Redis, in real time.
-func startOnRedis(t *testing.T, natsURL, redisURL, name string, log *natstest.Logbook) *process {
+func startOnRedis(t *testing.T, natsURL, redisURL, name string, log *natstest.Logbook, change ...func(*node.Config)) *process {
 	t.Helper()
 	p := &process{done: make(chan struct{})}
 	ready := make(chan struct{})
@@ -47,6 +47,9 @@ func startOnRedis(t *testing.T, natsURL, redisURL, name string, log *natstest.Lo
 			return node.Stores{Models: s, Wishes: s, Runs: s, Leases: s, Close: s.Close}, nil
 		},
 		Ready: func(*nats.Conn) { close(ready) },
+	}
+	for _, c := range change {
+		c(&cfg)
 	}
 	go func() {
 		defer close(p.done)
