@@ -34,6 +34,7 @@ type app struct {
 	inherited bool // an earlier owner worked on it
 	// unrecorded: it ran before it was deployed here, and no run record told where: only time proves that something is missing.
 	unrecorded bool
+	unseen     bool          // deployed without a record, and not looked yet whether something of it runs
 	began      time.Duration // when the deploy or undeploy was acted on, by this owner or before it began
 	overdue    time.Duration // when a start was last given up of which nothing was heard: it may come yet
 
@@ -267,7 +268,7 @@ func (e *Engine) decide(a *app) {
 	case op == Deploy:
 		e.toDeploy(a, manifest)
 		a.fresh = !takeover && !runsOn
-		a.unrecorded = a.revise == 0 && !a.fresh
+		a.unrecorded, a.unseen = a.revise == 0 && !a.fresh, a.revise == 0 && a.fresh
 	case a.letsGo():
 		e.toRelease(a)
 		if op == Delete {

@@ -58,3 +58,15 @@ func (e *Engine) tellReleased(a *app) {
 	e.ledger.Starts(a.name, func(en *ledger.Entry) { starting += max(0, en.To-en.From-en.Done) })
 	e.publish(a, status.Released(e.running(a), starting))
 }
+
+// recognise looks, before the first command of a deploy without a record, whether something of the application runs: what a program before us started, which
+// did not store it, or what was let go. Then hosts that have not shown themselves may run more of it.
+func (e *Engine) recognise(a *app) {
+	if _, unheard := e.unheard(); !a.unseen || unheard || e.frozen() || len(e.state.Hosts()) == 0 {
+		return
+	}
+	a.unseen = false
+	if len(e.state.KeysOf(a.name)) > 0 {
+		a.fresh, a.unrecorded = false, true
+	}
+}

@@ -122,6 +122,7 @@ func (e *Engine) pass(a *app) bool {
 	if e.dialectMoved(a) {
 		e.derive(a)
 	}
+	e.recognise(a)
 	e.measure(a)
 	if len(e.state.Hosts()) == 0 {
 		a.seesHosts(false)

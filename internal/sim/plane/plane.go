@@ -393,5 +393,13 @@ func (p *Plane) Forget() {
 	clear(p.stores.runs)
 }
 
+// Withdraw makes the model records such as a program leaves that does not store what is deployed: nothing is. There must be no owner.
+func (p *Plane) Withdraw() {
+	for name, m := range p.stores.models {
+		m.Deployed, m.Manifest = "", nil
+		p.stores.models[name] = m
+	}
+}
+
 // Run lets so much virtual time pass.
 func (p *Plane) Run(d time.Duration) { p.Bus.RunUntil(p.Bus.Now() + d) }

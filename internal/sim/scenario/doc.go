@@ -31,7 +31,7 @@
 //	crash-instance, crash-provider HOST X    a process ends
 //	label HOST LABEL=VALUE                   1.x: another label
 //	image REF [provider] [pull=D] [start=D] [fail=missing|refused|denied|no] [times=N] [error=TEXT] [sick-after=D]
-//	owner, crash, restart, take-over         an owner begins, is killed, both; or begins with the model records alone
+//	owner, crash, restart, take-over         an owner begins, is killed, both; or begins with the model records alone [undeployed: which do not say what is deployed]
 //	deploy APP VERSION [edits], adopt …      with a manifest in the lines below; adopt: the model record alone
 //	undeploy, delete APP [release], nudge APP     release: what runs is let go
 //	foreign HOST REF …, put-config, delete-config, delete-link, stop-provider     somebody else's doing

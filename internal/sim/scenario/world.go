@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -130,10 +131,14 @@ func (w *world) restart(*Command) error {
 	return nil
 }
 
-// takeOver is restart after everything but the model records was lost: as if an older program had run here until now.
-func (w *world) takeOver(*Command) error {
+// takeOver is restart after everything but the model records was lost: as if an older program had run here until now. "take-over undeployed": one that did
+// not store what is deployed.
+func (w *world) takeOver(c *Command) error {
 	w.plane.Crash()
 	w.plane.Forget()
+	if slices.Equal(c.Args, []string{"undeployed"}) {
+		w.plane.Withdraw()
+	}
 	w.plane.Start()
 	return nil
 }
