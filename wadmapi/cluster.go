@@ -51,6 +51,7 @@ type BeatLattice struct {
 	Stand Stand  `json:"stand"`
 	Epoch uint64 `json:"epoch,omitempty"` // of its ownership
 	Since string `json:"since,omitempty"` // RFC 3339; of its ownership
+	Blind bool   `json:"blind,omitempty"` // it could not reach the hosts when it owned the lattice last, and does now or did so lately
 }
 
 // Bounds of a beat: what is beyond is not read. A cluster of more lattices than that works; those beyond are owned by whoever comes first.
@@ -125,7 +126,7 @@ type Ownership struct {
 	Epoch   uint64 `json:"epoch,omitempty"`    // of the lease, also of one that has run out
 	Since   string `json:"since,omitempty"`    // RFC 3339
 	Should  string `json:"should,omitempty"`   // name of the process that should own it, by the live ones
-	Note    string `json:"note,omitempty"`     // why nobody owns it
+	Note    string `json:"note,omitempty"`     // why nobody owns it, or what keeps its owner from acting
 }
 
 // Cluster is what the answers of all processes say together.

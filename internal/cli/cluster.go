@@ -62,11 +62,13 @@ func clusterTables(w io.Writer, c *wadmapi.Cluster, now time.Time) {
 	rows = [][]string{{"LATTICE", "OWNER", "SINCE", "EPOCH", "SHOULD OWN IT"}}
 	for _, l := range c.Lattices {
 		owner, epoch := l.Owner, ""
-		if owner == "" {
+		switch {
+		case owner != "" && l.Note != "":
+			owner += " (" + l.Note + ")"
+		case l.Note != "":
+			owner = l.Note
+		case owner == "":
 			owner = "none"
-			if l.Note != "" {
-				owner = l.Note
-			}
 		}
 		if l.Epoch > 0 {
 			epoch = fmt.Sprint(l.Epoch)

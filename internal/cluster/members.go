@@ -53,7 +53,7 @@ type Members struct {
 type member struct {
 	beat   wadmapi.Beat
 	heard  time.Duration
-	stands map[string]wadmapi.Stand
+	stands map[string]wadmapi.BeatLattice
 }
 
 // claim is a rightful owner that waits for a lattice of ours.
@@ -100,9 +100,9 @@ func (m *Members) Hear(b wadmapi.Beat, now time.Duration) Change {
 	if last == nil && len(m.others) >= maxMembers {
 		return c
 	}
-	next := &member{beat: b, heard: now, stands: make(map[string]wadmapi.Stand, len(b.Lattices))}
+	next := &member{beat: b, heard: now, stands: make(map[string]wadmapi.BeatLattice, len(b.Lattices))}
 	for _, l := range b.Lattices {
-		next.stands[l.Name] = l.Stand
+		next.stands[l.Name] = l
 	}
 	m.others[b.ID] = next
 	if last == nil {
@@ -117,7 +117,7 @@ func (m *Members) Hear(b wadmapi.Beat, now time.Duration) Change {
 func differing(a, b *member) []string {
 	var out []string
 	for _, l := range a.beat.Lattices {
-		if a.beat.State != b.beat.State || b.stands[l.Name] != l.Stand {
+		if a.beat.State != b.beat.State || b.stands[l.Name] != l {
 			out = append(out, l.Name)
 		}
 	}
@@ -194,6 +194,7 @@ func (m *Members) Name(id string) string {
 type Self struct {
 	Known  time.Duration // when it got to know it
 	Owns   bool
+	Blind  bool   // it cannot reach the hosts, or could not lately
 	Holder string // id of who holds the lease, or held it until it ran out; "" = it is free, or that is not known
 }
 
@@ -211,7 +212,7 @@ type Stance struct {
 // Stance is asked again whenever something has changed, and at its Wake.
 func (m *Members) Stance(lattice string, self Self, now time.Duration) Stance {
 	s := Stance{Wake: -1}
-	order := m.order(lattice, now-self.Known < m.rules.First)
+	order := m.order(lattice, self.Blind, now-self.Known < m.rules.First)
 	if now-self.Known < m.rules.First {
 		s.Wake = self.Known + m.rules.First
 	}
@@ -231,9 +232,9 @@ func (m *Members) Stance(lattice string, self Self, now time.Duration) Stance {
 	return s
 }
 
-// Should names the process that should own a lattice, "" if nobody may.
-func (m *Members) Should(lattice string) string {
-	if order := m.order(lattice, false); len(order) > 0 {
+// Should names the process that should own a lattice, "" if nobody may. blind: this process cannot reach the hosts.
+func (m *Members) Should(lattice string, blind bool) string {
+	if order := m.order(lattice, blind, false); len(order) > 0 {
 		return order[0].Name
 	}
 	return ""
@@ -243,7 +244,7 @@ func (m *Members) Should(lattice string) string {
 // soon after the last time, or members that come and go would carry lattices to and fro.
 func (m *Members) mayGive(s *Stance, lattice string, first candidate, owns bool, now time.Duration) {
 	rightful := m.others[first.ID]
-	if !owns || rightful == nil || rightful.stands[lattice] != wadmapi.StandClaims {
+	if !owns || rightful == nil || rightful.stands[lattice].Stand != wadmapi.StandClaims {
 		delete(m.claims, lattice)
 		return
 	}
@@ -283,25 +284,27 @@ func (m *Members) Handed(lattice string, now time.Duration) {
 type candidate struct {
 	Name, ID string
 	score    uint64
+	blind    bool
 }
 
-// order are the processes that may own a lattice, the rightful one first. anyone: also those that have not said that they tend it.
-func (m *Members) order(lattice string, anyone bool) []candidate {
+// order are the processes that may own a lattice, the rightful one first; those that cannot reach its hosts come last. anyone: also those that
+// have not said that they tend it.
+func (m *Members) order(lattice string, blind, anyone bool) []candidate {
 	var all []candidate
 	if !m.leaving {
-		all = append(all, candidate{m.self.Name, m.self.ID, score(lattice, m.self.Name)})
+		all = append(all, candidate{m.self.Name, m.self.ID, score(lattice, m.self.Name), blind})
 	}
 	for _, o := range m.sorted() {
-		if _, tends := o.stands[lattice]; o.beat.State == wadmapi.BeatLive && (tends || anyone) {
-			all = append(all, candidate{o.beat.Name, o.beat.ID, score(lattice, o.beat.Name)})
+		if l, tends := o.stands[lattice]; o.beat.State == wadmapi.BeatLive && (tends || anyone) {
+			all = append(all, candidate{o.beat.Name, o.beat.ID, score(lattice, o.beat.Name), l.Blind})
 		}
 	}
 	slices.SortFunc(all, func(a, b candidate) int {
-		if a.score != b.score {
-			if a.score > b.score {
-				return -1
-			}
+		switch {
+		case a.blind != b.blind && a.blind, a.blind == b.blind && a.score < b.score:
 			return 1
+		case a.blind != b.blind, a.score > b.score:
+			return -1
 		}
 		return strings.Compare(a.ID, b.ID)
 	})

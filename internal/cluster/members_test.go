@@ -283,3 +283,24 @@ func TestANamesake(t *testing.T) {
 		t.Errorf("one that goes is none: %+v", c)
 	}
 }
+
+func TestWhoCannotReachTheHostsComesLast(t *testing.T) {
+	ofA, ofB := pair(t)
+	m := New(one("a"), Rules{})
+	blind := one("b", "owns "+ofB, "waits "+ofA)
+	m.Hear(blind, 0)
+	blind.Lattices = slices.Clone(blind.Lattices)
+	blind.Lattices[0].Blind = true
+	if c := m.Hear(blind, second); !slices.Equal(c.Lattices, []string{ofB}) {
+		t.Errorf("b has become blind, and the change is %+v", c)
+	}
+	if s := m.Stance(ofB, Self{Known: -time.Hour}, second); !s.First || s.Rank != 0 {
+		t.Errorf("b is blind, and the stance is %+v", s)
+	}
+	if s := m.Stance(ofA, Self{Known: -time.Hour, Blind: true}, second); s.Should != "b" || s.First {
+		t.Errorf("this one is blind, and the stance is %+v", s)
+	}
+	if s := m.Stance(ofB, Self{Known: -time.Hour, Blind: true}, second); s.Should != "b" {
+		t.Errorf("all are blind, and the stance is %+v", s)
+	}
+}

@@ -349,13 +349,16 @@ func (g *peers) report() wadmapi.ClusterReply {
 	}
 	for _, name := range slices.Sorted(maps.Keys(g.leases)) {
 		lease := g.leases[name]
-		o := wadmapi.Ownership{Lattice: name, Epoch: lease.Epoch, Since: lease.Since, Should: g.members.Should(name)}
+		o := wadmapi.Ownership{Lattice: name, Epoch: lease.Epoch, Since: lease.Since, Should: g.members.Should(name, g.stands[name].Blind)}
 		if o.Note = g.p.statuses.noOwner(name); o.Note != "" || lease.Owner == "" {
 			o.Since = ""
 		} else {
 			o.ID, o.Owner = lease.Owner, g.members.Name(lease.Owner)
 			if o.Owner == "" {
 				o.Owner, _, _ = strings.Cut(lease.Owner, "/") // it is not heard, and has the lease all the same
+			}
+			if have := g.stands[name]; have.Stand == wadmapi.StandOwns && have.Blind {
+				o.Note = "cannot reach the hosts"
 			}
 		}
 		reply.Lattices = append(reply.Lattices, o)

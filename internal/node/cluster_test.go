@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/wadm-go/wadm/client"
+	"github.com/wadm-go/wadm/internal/cluster"
 	"github.com/wadm-go/wadm/internal/engine"
 	"github.com/wadm-go/wadm/internal/memstore"
 	"github.com/wadm-go/wadm/internal/natstest"
@@ -176,6 +177,46 @@ func TestALatticeStaysWithWhoCanWorkForIt(t *testing.T) {
 		}
 		cut.off.Store(false)
 		w.until("host-a can reach the store again, and owns the lattice", 10*time.Second, func() bool { return w.owner("default") == "host-a 3" })
+	})
+}
+
+// TestALatticeStaysWithWhoCanReachItsHosts: the rightful owner lives, has its lease, and cannot reach the hosts, as with credentials of its own that are
+// wrong. It gives the lattice up after a moment, and does not take it back again and again.
+func TestALatticeStaysWithWhoCanReachItsHosts(t *testing.T) {
+	natstest.Bubble(t, func(t *testing.T) {
+		w := newWorld(t, wasmbus.DialectV1, 0)
+		open, _ := w.apart(2)
+		shut := &gate{srv: open.srv}
+		shut.set(true)
+		tends := []wadmapi.BeatLattice{{Name: "far", Stand: wadmapi.StandWaits}}
+		m := cluster.New(wadmapi.Beat{Name: "host-a", ID: "1"}, cluster.Rules{})
+		m.Hear(wadmapi.Beat{Name: "host-b", ID: "2", State: wadmapi.BeatLive, Lattices: tends}, 0)
+		rightful := m.Should("far", false)
+		other := map[string]string{"host-a": "host-b", "host-b": "host-a"}[rightful]
+
+		w.start(named(other), w.through(open))
+		w.deploy("far", helloV1)
+		w.untilStatus("far", "deployed", time.Minute)
+		w.start(named(rightful), w.through(shut))
+		w.until("the rightful owner has taken over, blindly", 10*time.Second, func() bool { return w.owner("far") == rightful+" 2" })
+		w.until("and given back", 20*time.Second, func() bool { return w.owner("far") == other+" 3" })
+		w.untilStatus("far", "deployed", 10*time.Second)
+		blind := 0
+		for range 20 {
+			time.Sleep(30 * time.Second)
+			if strings.HasPrefix(w.owner("far"), rightful) {
+				blind++
+			}
+		}
+		if n := w.log.Count("handing the lattice over"); n > 6 || blind > 3 {
+			t.Errorf("in ten minutes the lattice was handed over %d times, and %d of 20 times it was with who cannot reach it", n, blind)
+		}
+		shut.set(false)
+		w.until("it can reach the hosts, and owns the lattice", 20*time.Minute, func() bool { time.Sleep(20 * time.Second); return strings.HasPrefix(w.owner("far"), rightful) })
+		time.Sleep(time.Minute)
+		if got := w.owner("far"); !strings.HasPrefix(got, rightful) {
+			t.Errorf("the owner is %s", got)
+		}
 	})
 }
 

@@ -153,6 +153,13 @@ func pauseBefore(n int, wait time.Duration) time.Duration {
 	return wait + rand.N(wait/5+1)
 }
 
+// isUp says whether the hosts can be reached.
+func (l *lane) isUp() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state == laneUp
+}
+
 func (l *lane) up(nc *nats.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -85,6 +85,7 @@ func (l *life) once(ctx context.Context, t *tenure) (err error) {
 		if l.lane, err = openLane(ctx, t.p, t.lattice, t.log); err != nil {
 			return err
 		}
+		t.hosts.Store(l.lane)
 	}
 	o, err := newOwner(t, l.epoch, l.lane)
 	if err != nil {
@@ -102,6 +103,7 @@ func (l *life) once(ctx context.Context, t *tenure) (err error) {
 
 func (l *life) closeLane(t *tenure) {
 	if l.lane != nil {
+		t.hosts.Store(nil)
 		l.lane.close(t.p.cfg.Drain)
 	}
 }

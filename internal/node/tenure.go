@@ -21,6 +21,7 @@ type tenure struct {
 
 	grant atomic.Pointer[grant] // read by the owner before each command
 	owner atomic.Pointer[owner] // the running one
+	hosts atomic.Pointer[lane]  // its connection
 
 	look chan struct{} // another process should own the lattice now
 	read atomic.Bool   // beside that: somebody may have let go of the lease
@@ -33,6 +34,7 @@ type tenure struct {
 	giving  time.Duration // since when the lattice is being handed over; 0 = it is not
 	known   time.Duration // since when the lattice is known to this process
 	heard   time.Duration // when the store answered last; 0 = never
+	sight   sight
 }
 
 // grant is the right to act as far as it is known.
@@ -135,6 +137,8 @@ func (t *tenure) took(in store.LeaseInput) {
 // do so again; < 0 = not by itself.
 func (t *tenure) consider(view store.LeaseView, in *store.LeaseInput) time.Duration {
 	rules := t.p.cfg.Lease.WithDefaults()
+	hosts := t.hosts.Load()
+	t.sight.look(t.p.clock.now(), t.life != nil, hosts != nil && hosts.isUp())
 	s := t.stance(view)
 	if s.Give != "" && t.giving == 0 && !t.ending {
 		t.log.Info("handing the lattice over to the process that should own it", "to", s.Give)
@@ -157,7 +161,7 @@ func (t *tenure) consider(view store.LeaseView, in *store.LeaseInput) time.Durat
 
 // stance asks how this process stands to the lattice by what is known of the others.
 func (t *tenure) stance(view store.LeaseView) cluster.Stance {
-	self := cluster.Self{Known: t.known, Owns: t.life != nil}
+	self := cluster.Self{Known: t.known, Owns: t.life != nil, Blind: t.sight.blind(t.p.clock.now())}
 	if lease, ok := view.Seen(); ok && !lease.Freed && lease.Owner != t.p.cfg.ID {
 		self.Holder = lease.Owner
 	}
@@ -185,7 +189,7 @@ func (t *tenure) tellStand(view store.LeaseView, d store.LeaseDecision) {
 		return // until the lease is free: who hears of it looks at once
 	}
 	lease, _ := view.Seen()
-	l := wadmapi.BeatLattice{Name: t.lattice}
+	l := wadmapi.BeatLattice{Name: t.lattice, Blind: t.sight.blind(t.p.clock.now())}
 	rules := t.p.cfg.Lease.WithDefaults()
 	switch {
 	case d.Owner:
