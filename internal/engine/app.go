@@ -493,6 +493,10 @@ func (e *Engine) actedJustNow(a *app) bool {
 // remember keeps what a settled command teaches about config lists and links.
 func (a *app) remember(o *ledger.Outcome) {
 	c := &o.Entry.Command
+	if o.Unsure && c.Action == ledger.PutLink {
+		a.applyLink(c.Link, c.Carries) // it may be there, with the values of then
+		a.runDirty = true
+	}
 	if o.Verdict != ledger.Settled {
 		return
 	}

@@ -363,6 +363,7 @@ func (e *Engine) keyTouched(host lattice.HostID, k lattice.Key) {
 			for _, owner := range it.Owners() {
 				if a := e.apps[owner]; a != nil {
 					a.mark().leftovers = true
+					a.mark().all = a.mark().all || !e.users.wants(k, owner) // it may be what a reference that nobody knows yet has left
 				}
 			}
 		}

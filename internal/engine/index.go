@@ -161,3 +161,8 @@ func (x *index) dropRef(ref string, mine func(ledger.Work) bool) {
 		delete(x.refs, ref)
 	}
 }
+
+// wants says that a component of the application is known to be the key.
+func (x *index) wants(k lattice.Key, app string) bool {
+	return slices.ContainsFunc(x.keys[k], func(w ledger.Work) bool { return w.App == app })
+}

@@ -80,6 +80,7 @@ type Outcome struct {
 	Entry   Entry
 	Verdict Verdict
 	Message string // the host's words, or ours
+	Unsure  bool   // failed by its deadline alone: it may have had its effect all the same
 	Backoff Backoff
 }
 
@@ -93,7 +94,7 @@ func (l *Ledger) judge(e *Entry, ev evidence, message string, now time.Duration)
 		p.ahead = ahead{}
 	}
 	l.remove(l.entries[e.ID])
-	out := Outcome{Entry: *e, Verdict: v, Message: message}
+	out := Outcome{Entry: *e, Verdict: v, Message: message, Unsure: ev == expired}
 	switch v {
 	case Settled:
 		l.Forgive(e.App, CauseOf(&e.Command))
