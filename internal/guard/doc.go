@@ -7,6 +7,8 @@
 //   - TestStandsAlone: nothing in the repository needs the machine it was written on.
 //   - TestSeedPlacesExist: docs/seed.md promises nothing that is not there, and says what shows and proves each part.
 //   - TestConformanceNamesTests: docs/conformance.md names for each case a test that mentions it.
+//   - TestLinksLeadSomewhere: what a page links to inside the repository is there.
+//   - TestBothLanguagesSayTheSame: a page in two languages has the same code blocks, titles and tables in both.
 //   - TestNamedTestsRan, in the package ran: whatever test a page names is there, and ran.
 //
 // Each rule is a function from source to findings, tried out on the bad samples in testdata before it is trusted
