@@ -21,6 +21,7 @@ type scene struct {
 	commands int
 	values   int // compare-and-sets of the floor
 	prepare  func(r *rig, lattice string) error
+	redis    string // URL, where the models are there
 }
 
 // deploy1000 is a first deploy of 1,000 instances.
@@ -108,6 +109,14 @@ func deploys(scenes ...scene) taken {
 	}
 }
 
+// body asks for the version that was put last, which generation 0.3 wants named.
+func (s *scene) body() string {
+	if s.redis != "" {
+		return `{"version":"2"}`
+	}
+	return "{}"
+}
+
 // run takes the pairs of a scene, each in a lattice of its own: what the last one left open must not be measured.
 func (s *scene) run(r *rig, pairs int) (*row, error) {
 	out := s.row
@@ -120,7 +129,7 @@ func (s *scene) run(r *rig, pairs int) (*row, error) {
 		if err := s.prepare(r, name); err != nil {
 			return nil, err
 		}
-		took, err := r.timed("serve", "wadm.api."+name+".model.deploy."+s.app, "{}", s.commands)
+		took, err := r.timed("serve", "wadm.api."+name+".model.deploy."+s.app, s.body(), s.commands)
 		if err != nil {
 			return nil, err
 		}
@@ -202,6 +211,9 @@ func (r *rig) timed(role, subject, body string, commands int) (times, error) {
 func (s *scene) order(r *rig, lattice string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
+	if s.redis != "" {
+		return s.orderRedis(ctx, r, lattice)
+	}
 	js, err := jetstream.New(r.nc)
 	if err != nil {
 		return fmt.Errorf("opening JetStream: %w", err)
@@ -219,6 +231,11 @@ func (s *scene) order(r *rig, lattice string) error {
 		}
 		o.Values = append(o.Values, e.Value())
 	}
+	return s.send(r, o)
+}
+
+// send gives the floor an order, and then what the hosts were sent.
+func (s *scene) send(r *rig, o order) error {
 	if err := r.ask("bench.floor.order", o, nil); err != nil {
 		return err
 	}

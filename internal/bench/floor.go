@@ -9,12 +9,16 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wadm-go/wadm/internal/redisstore"
+	"github.com/wadm-go/wadm/internal/store"
 )
 
 // order is what the floor does for one request: it writes the values one after another, answers, and sends the messages.
 type order struct {
 	Bucket   string    `json:"bucket"`
-	Turn     string    `json:"turn"` // part of the keys
+	Redis    string    `json:"redis,omitempty"` // URL: the values go there
+	Turn     string    `json:"turn"`            // part of the keys
 	Values   [][]byte  `json:"values"`
 	Messages []message `json:"messages,omitempty"`
 	More     bool      `json:"more,omitempty"` // messages follow in another order
@@ -58,6 +62,7 @@ type bareServer struct {
 	window chan struct{} // the commands that are not answered yet
 	order  order
 	kv     jetstream.KeyValue
+	redis  *redisstore.Bare
 }
 
 // inFlight is how many commands may be without an answer, as the control plane has it for a lattice.
@@ -72,6 +77,9 @@ func (f *bareServer) take(m *nats.Msg) {
 	} else {
 		f.order = o
 	}
+	if err == nil && f.order.Redis != "" && f.redis == nil {
+		f.redis, err = redisstore.NewBare(f.order.Redis, "app", store.Version{Manifest: []byte("{}")})
+	}
 	if err == nil && f.order.Bucket != "" {
 		f.kv, err = f.js.KeyValue(f.ctx, f.order.Bucket)
 	}
@@ -79,9 +87,17 @@ func (f *bareServer) take(m *nats.Msg) {
 	reply(m, fmt.Sprint(err))
 }
 
+func (f *bareServer) write(key string, value []byte) error {
+	if f.order.Redis != "" {
+		return f.redis.Create(f.ctx, key, value)
+	}
+	_, err := f.kv.Create(f.ctx, key, value)
+	return err
+}
+
 func (f *bareServer) deploy(m *nats.Msg) {
 	for i, value := range f.order.Values {
-		if _, err := f.kv.Create(f.ctx, "floor."+f.order.Turn+"."+strconv.Itoa(i), value); err != nil {
+		if err := f.write("floor."+f.order.Turn+"."+strconv.Itoa(i), value); err != nil {
 			fmt.Fprintln(os.Stderr, "bench: writing:", err)
 			return
 		}

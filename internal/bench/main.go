@@ -39,6 +39,8 @@ func run(names string, pairs int, output string) error {
 		{"heartbeat-steady", heartbeats},
 		{"hostloss", hostLoss},
 		{"mem", memory},
+		{"redis", onRedis},
+		{"otp-spread-redis", spreadOnRedis},
 	}
 	rep := newReport(pairs, time.Now())
 	for _, one := range all {

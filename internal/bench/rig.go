@@ -24,6 +24,9 @@ var roles = map[string]func(ctx context.Context, url string, args []string) erro
 	"floor":   floorRole,
 	"publish": publishRole,
 	"listen":  listenRole,
+
+	"redis":       redisRole,
+	"redis-floor": redisFloorRole,
 }
 
 const roleFlag = "-role"

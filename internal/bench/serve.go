@@ -7,23 +7,33 @@ import (
 	"log/slog"
 	"os"
 	"runtime/pprof"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/wadm-go/wadm/internal/kvstore"
 	"github.com/wadm-go/wadm/internal/node"
+	"github.com/wadm-go/wadm/internal/redisstore"
+	"github.com/wadm-go/wadm/wadmapi"
 )
 
-// serveRole is the server as it runs, with its models in JetStream and its log written, though to nowhere.
+// serveRole is the server as it runs, with its models in JetStream (or, where the first argument is redis=URL, in Redis, and then answering in
+// generation 0.3) and its log written, though to nowhere.
 func serveRole(ctx context.Context, url string, lattices []string) error {
 	if stop, err := profile("serve"); err != nil {
 		return err
 	} else if stop != nil {
 		defer stop()
 	}
-	err := node.Run(ctx, node.Config{
-		URL: url, Lattices: lattices, Streams: true, Log: slog.New(slog.NewTextHandler(nowhere{}, nil)),
+	redis := ""
+	if len(lattices) > 0 {
+		if at, ok := strings.CutPrefix(lattices[0], "redis="); ok {
+			redis, lattices = at, lattices[1:]
+		}
+	}
+	cfg := node.Config{
+		URL: url, Lattices: lattices, Streams: redis == "", Log: slog.New(slog.NewTextHandler(nowhere{}, nil)),
 		Ready: func(nc *nats.Conn) {
 			if _, err := nc.Subscribe("bench.serve.cpu", tellCPU); err == nil { // else the run fails at the first question
 				ready("")
@@ -36,7 +46,18 @@ func serveRole(ctx context.Context, url string, lattices []string) error {
 			}
 			return node.Stores{Models: s, Wishes: s, Runs: s, Leases: s, Close: s.Close}, nil
 		},
-	})
+	}
+	if redis != "" {
+		cfg.Generation, cfg.NoBareEvents = wadmapi.Generation03, true
+		cfg.Open = func(ctx context.Context, _ *nats.Conn) (node.Stores, error) {
+			s, err := redisstore.Open(ctx, redis, redisstore.Options{})
+			if err != nil {
+				return node.Stores{}, err
+			}
+			return node.Stores{Models: s, Wishes: s, Runs: s, Leases: s, Close: s.Close}, nil
+		}
+	}
+	err := node.Run(ctx, cfg)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}

@@ -63,18 +63,21 @@ func readHeld(v any) (held, error) {
 
 // seen is what the scripts call so: it tells whether our record is of the state that is there.
 func (h *held) seen() string {
-	var b strings.Builder
+	var b []byte
 	if h.kind != "zset" {
-		b.WriteString(h.kind)
+		b = append(b, h.kind...)
 	}
 	for _, v := range h.versions {
 		n := -1
 		if v.kind == "string" {
 			n = len(v.data)
 		}
-		fmt.Fprintf(&b, "%d:%s:%s:%d;", len(v.version), v.version, v.score, n)
+		b = append(strconv.AppendInt(b, int64(len(v.version)), 10), ':')
+		b = append(append(b, v.version...), ':')
+		b = append(append(b, v.score...), ':')
+		b = append(strconv.AppendInt(b, int64(n), 10), ';')
 	}
-	return b.String()
+	return string(b)
 }
 
 // model reads what is held. Versions that cannot be read stand among the others and say so; where none can be read, the error says why.
@@ -321,11 +324,14 @@ type listed struct {
 	rev   store.Revision
 }
 
-// batch is how many applications are read in one exchange.
-const batch = 256
+// batch is how many applications are read in one exchange, atOnce how many exchanges of one list are under way: while one answer is read the
+// server makes the next.
+const (
+	batch  = 128
+	atOnce = 4
+)
 
 func (s *Store) list(ctx context.Context, doing, lattice string) ([]listed, error) {
-	var all []listed
 	var names, set map[string]struct{}
 	err := s.read(ctx, doing, func(ctx context.Context) error {
 		var err error
@@ -335,17 +341,28 @@ func (s *Store) list(ctx context.Context, doing, lattice string) ([]listed, erro
 	if err != nil {
 		return nil, err
 	}
-	for apps := range slices.Chunk(slices.Sorted(maps.Keys(names)), batch) {
-		err := s.read(ctx, doing, func(ctx context.Context) error {
-			got, err := s.many(ctx, lattice, apps, set)
-			all = append(all, got...)
-			return err
+	chunks := slices.Collect(slices.Chunk(slices.Sorted(maps.Keys(names)), batch))
+	got, errs := make([][]listed, len(chunks)), make([]error, len(chunks))
+	slots := make(chan struct{}, atOnce)
+	var wg sync.WaitGroup
+	for i, apps := range chunks {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = s.read(ctx, doing, func(ctx context.Context) error {
+				var err error
+				got[i], err = s.many(ctx, lattice, apps, set)
+				return err
+			})
 		})
+	}
+	wg.Wait()
+	for _, err := range errs {
 		if err != nil {
 			return nil, err
 		}
 	}
-	return all, nil
+	return slices.Concat(got...), nil
 }
 
 // names are those of 0.3.0's set and those of which we have a record.

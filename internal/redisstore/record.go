@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/wadm-go/wadm/internal/redisstore/term"
 	"github.com/wadm-go/wadm/internal/store"
@@ -368,18 +369,19 @@ func field(data []byte, v store.Version) []byte {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func checksum[T ~string | ~[]byte](data T) string {
-	return fmt.Sprintf("%08x-%d", crc32.Checksum([]byte(data), castagnoli), len(data))
+func checksum(data []byte) string {
+	sum := strconv.AppendUint(nil, uint64(crc32.Checksum(data, castagnoli)), 16)
+	return string(strconv.AppendInt(append(sum, '-'), int64(len(data)), 10))
 }
 
 // ownVersion is a version of which we keep more than the term; ok is false if the term is not the one we wrote.
 func ownVersion(version, field, data string) (v store.Version, ok bool) {
 	head, manifest, found := strings.Cut(field, "\n")
 	parts := strings.Split(head, " ")
-	if !found || len(parts) != 3 || parts[0] != checksum(data) {
+	if !found || len(parts) != 3 || parts[0] != checksum(bytesOf(data)) {
 		return v, false
 	}
-	v = store.Version{Version: version, Manifest: json.RawMessage(manifest)}
+	v = store.Version{Version: version, Manifest: bytesOf(manifest)}
 	if ms, err := strconv.ParseInt(parts[1], 10, 64); err == nil {
 		v.Created = time.UnixMilli(ms).UTC()
 	}
@@ -393,6 +395,14 @@ func ownVersion(version, field, data string) (v store.Version, ok bool) {
 	return v, true
 }
 
+// bytesOf is a text as bytes, not copied: the bytes of manifests and texts are never changed by anybody, and a list has many of them.
+func bytesOf(text string) []byte {
+	if text == "" {
+		return []byte{}
+	}
+	return unsafe.Slice(unsafe.StringData(text), len(text)) //nolint:gosec // read only, see above
+}
+
 // rawOf takes the text out of a term that we wrote, without reading the rest of it: it stands first.
 func rawOf(data string) ([]byte, bool) {
 	rest, ok := strings.CutPrefix(data, termHead)
@@ -403,7 +413,7 @@ func rawOf(data string) ([]byte, bool) {
 	if n > len(rest)-4 {
 		return nil, false
 	}
-	return []byte(rest[4 : 4+n]), true
+	return bytesOf(rest[4 : 4+n]), true
 }
 
 var termHead = func() string {
