@@ -47,11 +47,11 @@ func redisFloorRole(ctx context.Context, url string, args []string) error {
 		return fmt.Errorf("connecting: %w", err)
 	}
 	defer nc.Close()
-	d, problems := oam.Decode03([]byte(redisManifest("app", "1")))
+	d, problems := oam.Decode03([]byte(redisManifest("app")))
 	if problems.HasErrors() {
 		return fmt.Errorf("the manifest: %v", problems)
 	}
-	bare, err := redisstore.NewBare(args[0], "app", store.Version{Version: "1", Manifest: oam.Canonical(d.Manifest), Raw: []byte(redisManifest("app", "1"))})
+	bare, err := redisstore.NewBare(args[0], "app", store.Version{Version: "1", Manifest: oam.Canonical(d.Manifest), Raw: []byte(redisManifest("app"))})
 	if err != nil {
 		return err
 	}
@@ -91,9 +91,9 @@ func redisFloorRole(ctx context.Context, url string, args []string) error {
 }
 
 // redisManifest is one of the size of a small application: five components with links and spreads, two providers.
-func redisManifest(app, version string) string {
+func redisManifest(app string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata:\n  name: %s\n  annotations: {version: %q, description: one of many}\nspec:\n  components:\n", app, version)
+	fmt.Fprintf(&b, "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata:\n  name: %s\n  annotations: {version: \"1\", description: one of many}\nspec:\n  components:\n", app)
 	for _, name := range []string{"ui", "customers", "vets", "visits", "api"} {
 		fmt.Fprintf(&b, "    - name: %s\n      type: actor\n      properties: {image: \"registry.example/%s:0.1.0\"}\n      traits:\n"+
 			"        - type: spreadscaler\n          properties: {replicas: 2, spread: [{name: all, requirements: {app: clinic}}]}\n"+
@@ -150,7 +150,7 @@ func redisRig() (*rig, string, error) {
 func redisPuts(r *rig, pairs int) (*row, error) {
 	out := &row{Name: "redis-put", What: "puts", Unit: "/s",
 		Work: fmt.Sprintf("%d first puts of manifests of %d bytes, %d in flight, over the API of generation 0.3, models in Redis (append-only file, synced each second); floor: a bare responder that decodes the manifest and runs the same script",
-			putsEach, len(redisManifest("app-0000", "1")), putsInFlight)}
+			putsEach, len(redisManifest("app-0000")), putsInFlight)}
 	for turn := range pairs + 1 {
 		lattice := "puts" + strconv.Itoa(turn)
 		ours, err := r.rate("wadm.api." + lattice + ".model.put")
@@ -184,7 +184,7 @@ func (r *rig) rate(subject string) (float64, error) {
 	for range putsInFlight {
 		go func() {
 			for i := take(); i <= putsEach; i = take() {
-				m, err := r.nc.Request(subject, []byte(redisManifest(fmt.Sprintf("app-%04d", i), "1")), 30*time.Second)
+				m, err := r.nc.Request(subject, []byte(redisManifest(fmt.Sprintf("app-%04d", i))), 30*time.Second)
 				if err == nil && !strings.Contains(string(m.Data), `"success"`) && string(m.Data) != `"\u003cnil\u003e"` {
 					err = fmt.Errorf("%s answered %s", subject, m.Data)
 				}
@@ -207,7 +207,7 @@ func (r *rig) rate(subject string) (float64, error) {
 func redisList(r *rig, pairs int) (*row, error) {
 	const lattice = "lists"
 	for i := range listed {
-		if err := r.ask("wadm.api."+lattice+".model.put", redisManifest(fmt.Sprintf("app-%04d", i), "1"), nil); err != nil {
+		if err := r.ask("wadm.api."+lattice+".model.put", redisManifest(fmt.Sprintf("app-%04d", i)), nil); err != nil {
 			return nil, err
 		}
 	}
