@@ -13,9 +13,9 @@ import (
 // updated notes an update that is confirmed: of the instances that it changed, those that still run.
 func (e *Engine) updated(a *app, en *ledger.Entry) {
 	u := LiveUpdate{ID: en.Target.ID, Host: string(en.Host), From: en.Target.Ref, To: en.Update}
-	changed := en.Instances
-	if !en.Acked {
-		changed = en.Swapped
+	changed := en.Swapped
+	if en.Acked {
+		changed = slices.Concat(changed, en.Instances)
 	}
 	running := instances(e.state, en.Host, keyOfComponent(u.ID))
 	for _, id := range changed {
@@ -24,6 +24,7 @@ func (e *Engine) updated(a *app, en *ledger.Entry) {
 		}
 	}
 	slices.Sort(u.Instances)
+	u.Instances = slices.Compact(u.Instances)
 	var kept []LiveUpdate
 	for _, old := range a.run.Updates {
 		if old.ID != u.ID || old.Host != u.Host {
@@ -64,35 +65,31 @@ func instances(s *lattice.State, host lattice.HostID, key lattice.Key) []string 
 	return ids
 }
 
-// Runs is the reference of the code that the application's instances of an item run, "" where the host reports it truly as far as is known: all of them must
-// have been updated.
-func (a *app) Runs(host lattice.HostID, it *lattice.Item) string {
+// Runs is the reference of the code that so many of the application's instances of an item run, 0 where the host reports it truly as far as is known.
+func (a *app) Runs(host lattice.HostID, it *lattice.Item) (ref string, n int) {
 	for i := range a.run.Updates {
 		u := &a.run.Updates[i]
 		if u.Host != string(host) || it.Key != keyOfComponent(u.ID) || !lattice.SameRef(u.From, it.Ref) {
 			continue
 		}
 		for _, g := range it.Groups {
-			if g.Annotations[lattice.AppAnnotation] == a.name && !u.names(&g) {
-				return ""
+			if g.Annotations[lattice.AppAnnotation] == a.name {
+				n += u.among(g.Instances)
 			}
 		}
-		return u.To
+		return u.To, n
 	}
-	return ""
+	return "", 0
 }
 
-// names says that the update has changed all instances of a group.
-func (u *LiveUpdate) names(g *lattice.Group) bool {
-	if len(g.Instances) < g.Count {
-		return false
-	}
-	for _, id := range g.Instances {
-		if _, ok := slices.BinarySearch(u.Instances, id); !ok {
-			return false
+// among is how many of the instances the update has changed.
+func (u *LiveUpdate) among(ids []string) (n int) {
+	for _, id := range ids {
+		if _, ok := slices.BinarySearch(u.Instances, id); ok {
+			n++
 		}
 	}
-	return true
+	return n
 }
 
 // standing are the updates of which something may still run: the host has not said otherwise.

@@ -106,7 +106,9 @@ func (e *Engine) hostView(h *lattice.Host) HostView {
 			a := e.apps[r.App]
 			if a != nil {
 				r.Released = a.run.Released
-				r.Updated = a.Runs(h.ID, &it)
+				if ref, n := a.Runs(h.ID, &it); n > 0 && n == it.CountOf(r.App) {
+					r.Updated = ref
+				}
 				r.Component = cmp.Or(r.Component, a.formerly(&it))
 			}
 			r.Orphan = r.App != "" && (a == nil || !a.active() && !r.Released)

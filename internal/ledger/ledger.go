@@ -48,7 +48,7 @@ type Entry struct {
 	Restored bool // of an earlier owner, who alone knew the annotations and the configs that it was sent with
 	ackedAt  time.Duration
 	crossed  bool          // the host began anew between the sending and the acknowledgement
-	Swapped  []string      // of an Update's Instances: those of which the host said that they are changed
+	Swapped  []string      // of an Update of Instances: those of which the host said that they are changed
 	heardAt  time.Duration // when it said so last
 	Done     int           // instances seen to start or stop since, where the host tells them one by one
 }

@@ -43,9 +43,9 @@ type Input struct {
 	Prior   map[PartID]Part // parts of earlier passes that this one does not look at
 	Applied []lattice.Link  // links that we put, of any revision
 	Configs []string        // configs that we put, of any revision
-	// Runs is the reference of the code that the application's instances of an item run, where a host that was told to update in place reports the one from
-	// before; nil, or "": the one that it reports. Unchanged says that the host refused to update the component to that reference.
-	Runs      func(host lattice.HostID, it *lattice.Item) string
+	// Runs is the reference of the code that so many of the application's instances of an item run, where a host that was told to update in place reports the
+	// one from before; nil, or 0: all run the one that it reports. Unchanged says that the host refused to update the component to that reference.
+	Runs      func(host lattice.HostID, it *lattice.Item) (ref string, n int)
 	Unchanged func(component string, host lattice.HostID, ref string) bool
 	// Unread says why a config, or with "" the links, cannot be read at present; "" if nothing is known of any trouble.
 	Unread func(config string) string

@@ -16,6 +16,28 @@ func (j *job) maySwap(s *site) bool {
 	return j.r.Live && s.host.Can.Live && s.item.Count() == s.have && (j.Unchanged == nil || !j.Unchanged(j.r.Name, s.host.ID, j.r.Ref))
 }
 
+// codeOf notes the reference of what runs of ours on the site, and returns how many of them run the wanted image. Where some were updated in place and some were
+// not, because one fell and came back, it is the one that the host reports.
+func (j *job) codeOf(s *site) (right int) {
+	s.code = s.item.Ref
+	updated := 0
+	if s.have > 0 && s.host.Can.Live && j.Runs != nil {
+		var ref string
+		if ref, updated = j.Runs(s.host.ID, s.item); updated == s.have {
+			s.code = ref
+		} else if updated > 0 && lattice.SameRef(ref, j.r.Ref) {
+			return updated
+		}
+	}
+	if !lattice.SameRef(s.code, j.r.Ref) {
+		return 0
+	}
+	if updated < s.have {
+		return s.have - updated
+	}
+	return s.have
+}
+
 // swap updates the site in place.
 func (j *job) swap(s *site) {
 	j.part.Changing = true

@@ -29,17 +29,18 @@ func TestUpdatesUnderTheOldReference(t *testing.T) {
 		}
 	}
 	ours := lattice.Annotations{lattice.AppAnnotation: "shop"}
-	runsCode := func(ref string, hosts ...lattice.HostID) func(*world) {
+	partly := func(ref string, fallen int, hosts ...lattice.HostID) func(*world) {
 		return input(func(in *Input) {
 			in.State.Apply(lattice.RefLearned{Ref: ref, ID: key.ID}, sec)
-			in.Runs = func(h lattice.HostID, _ *lattice.Item) string {
+			in.Runs = func(h lattice.HostID, it *lattice.Item) (string, int) {
 				if slices.Contains(hosts, h) {
-					return ref
+					return ref, it.CountOf("shop") - fallen
 				}
-				return ""
+				return "", 0
 			}
 		})
 	}
+	runsCode := func(ref string, hosts ...lattice.HostID) func(*world) { return partly(ref, 0, hosts...) }
 	will := input(func(in *Input) { in.Unchanged = func(string, lattice.HostID, string) bool { return true } })
 	for _, tc := range []struct {
 		name string
@@ -63,6 +64,10 @@ func TestUpdatesUnderTheOldReference(t *testing.T) {
 		{"where there is none, all there end first, on the host with the fewest", givenOTP(echo(scaled(4), image("echo:2")), has("N1", "echo:1", ours, "a", "b"), has("N2", "echo:1", ours, "c"), runsCode("echo:2", "N1", "N2")),
 			[]string{"scale N2 echo:1 1→0 (only-old-reference)"}},
 		{"likewise of a daemon", givenOTP(echo(daemon(2), image("echo:2")), has("N1", "echo:1", ours, "a"), runsCode("echo:2", "N1")), []string{"scale N1 echo:1 1→0 (only-old-reference)"}},
+		{"one fell and came back with the old code, and the host refuses: the other one counts, and elsewhere is room first",
+			givenOTP(echo(scaled(2), image("echo:2")), will, has("N1", "echo:1", ours, "a", "b"), host("N2"), partly("echo:2", 1, "N1")), []string{"scale N2 echo:2 0→1 (too-few)"}},
+		{"likewise back to the image that the host reports: the one that fell counts",
+			givenOTP(echo(scaled(2), image("echo:1")), will, has("N1", "echo:1", ours, "a", "b"), host("N2"), partly("echo:2", 1, "N1")), []string{"scale N2 echo:1 0→1 (too-few)"}},
 		{"fewer of it need no new start", givenOTP(echo(scaled(1), image("echo:2")), has("N1", "echo:1", ours, "a", "b"), runsCode("echo:2", "N1")), []string{"scale N1 echo:1 2→1 (too-many)"}},
 		{"where no calls reach it, it is made anew, for what starts beside it would be old code", givenOTP(echo(scaled(1), image("echo:2")), has("N1", "echo:1", ours, "a"), runsCode("echo:2", "N1"),
 			input(func(in *Input) { in.Belief.Deaf = func(lattice.HostID, string) bool { return true } })), []string{"scale N1 echo:1 1→0 (only-old-reference)"}},

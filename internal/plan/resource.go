@@ -199,11 +199,9 @@ func (j *job) renamed() {
 func (j *job) occupy(s *site) {
 	s.item = s.host.Item(j.key)
 	s.have = s.item.CountOf(j.App)
-	s.planned, s.code = s.have, s.item.Ref
-	if s.have > 0 && s.host.Can.Live && j.Runs != nil {
-		s.code = cmp.Or(j.Runs(s.host.ID, s.item), s.item.Ref)
-	}
-	other := !lattice.SameRef(s.code, j.r.Ref)
+	s.planned = s.have
+	right := j.codeOf(s)
+	other := right < s.have || s.have == 0 && !lattice.SameRef(s.code, j.r.Ref)
 	exclusive := j.r.Kind == lattice.Provider || !s.host.Can.Relative
 	if owner, held := heldByOther(s.item, j.App); held && (exclusive || other) {
 		s.owner, s.held = owner, true
@@ -213,7 +211,7 @@ func (j *job) occupy(s *site) {
 	case other && j.maySwap(s):
 		s.swap = true
 	case other:
-		s.old, s.planned = true, 0 // none of them is ours to count; a start that is under way there is
+		s.old, s.planned = true, right // the others are not ours to count; a start that is under way there is
 	default:
 		s.bound = !lattice.SameRef(s.item.Ref, j.r.Ref)
 	}
@@ -224,7 +222,7 @@ func (s *site) expect(e *ledger.Entry) {
 	s.open = e
 	switch {
 	case s.old && e.Starting():
-		s.planned = e.To - e.From
+		s.planned += e.To - e.From
 	case e.Starting():
 		s.planned = max(s.have, e.To)
 	case e.Stopping() && !s.old:
