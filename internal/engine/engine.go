@@ -67,7 +67,7 @@ type Engine struct {
 	proven    map[lattice.HostID]bool // silent hosts of run records that nobody answers for
 	doubts    map[lattice.Key]map[lattice.HostID]bool
 	echoes    map[place]echo
-	deaf      map[place]bool          // instances that get no calls
+	deaf      map[place]time.Duration // instances that get no calls, and when the stop was sent that took them
 	doubles   map[place]time.Duration // until when the second event of a start is expected
 	strangers map[lattice.HostID]stranger
 	asked     map[Question]QuestionID // outstanding, by what they are about (ID 0)
@@ -97,7 +97,7 @@ func New(cfg Config) *Engine {
 	e := &Engine{
 		cfg: cfg, state: lattice.New(), ledger: ledger.New(cfg.Settings.Ledger), apps: map[string]*app{},
 		pinged: lattice.Never, brake: lattice.Never, synced: lattice.Never, claimsAt: lattice.Never,
-		proven: map[lattice.HostID]bool{}, doubts: map[lattice.Key]map[lattice.HostID]bool{}, echoes: map[place]echo{}, strangers: map[lattice.HostID]stranger{}, doubles: map[place]time.Duration{}, deaf: map[place]bool{},
+		proven: map[lattice.HostID]bool{}, doubts: map[lattice.Key]map[lattice.HostID]bool{}, echoes: map[place]echo{}, strangers: map[lattice.HostID]stranger{}, doubles: map[place]time.Duration{}, deaf: map[place]time.Duration{},
 		asked: map[Question]QuestionID{}, pending: map[QuestionID]Question{}, again: map[Question]time.Duration{}, troubles: map[Question]string{},
 		users: newIndex(), look: newAttention(), restless: map[ledger.Work]bool{}, saves: map[SaveID]string{},
 	}

@@ -16,7 +16,7 @@ func (e *Engine) belief(a *app) plan.Belief {
 	b := plan.Belief{
 		StartAt: lattice.Never,
 		Frozen:  e.frozen(),
-		Deaf:    func(id lattice.HostID, key string) bool { return e.deaf[place{id, key}] },
+		Deaf:    func(id lattice.HostID, key string) bool { return e.isDeaf(place{id, key}) },
 		Doubted: func(k lattice.Key) bool { return len(e.doubts[k]) > 0 },
 		Silent: func(id lattice.HostID) bool {
 			h := e.state.Host(id)

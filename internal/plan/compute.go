@@ -318,6 +318,9 @@ func repository(ref string) string {
 	return ref[:end]
 }
 
+// SameRepository says that two references differ in their tag at most: on OTP hosts they most likely share a key.
+func SameRepository(a, b string) bool { return repository(a) == repository(b) }
+
 // weightiest sorts gaps so that the first tells most.
 func weightiest(gaps []Gap) {
 	slices.SortStableFunc(gaps, func(a, b Gap) int { return cmp.Compare(rank(a.Why), rank(b.Why)) })

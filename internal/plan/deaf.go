@@ -28,6 +28,17 @@ func (j *job) isDeaf(s *site) bool {
 	return j.r.Kind == lattice.Component && s.have > 0 && j.Belief.Deaf != nil && j.Belief.Deaf(s.host.ID, j.key.ID)
 }
 
+// mayAwaken says that calls are to be brought back by a start more: none reach what runs of the id on the host, and no other start of it is under way there,
+// whose it may be.
+func mayAwaken(v *View, host lattice.HostID, t ledger.Target) bool {
+	if v.Belief.Deaf == nil || !v.Belief.Deaf(host, t.ID) {
+		return false
+	}
+	return !slices.ContainsFunc(v.Ledger.OpenOn(host), func(e *ledger.Entry) bool {
+		return e.Starting() && e.SentAt != ledger.Never && e.Target.Kind == t.Kind && (e.Target.ID == t.ID || SameRepository(e.Target.Ref, t.Ref))
+	})
+}
+
 // awaken starts one instance more where those that run get no calls: the start brings the calls back to all of them. The one too many is stopped after that,
 // and then comes the next host, so that never more than one is too many.
 func (j *job) awaken() {
@@ -42,7 +53,7 @@ func (j *job) awaken() {
 		}
 		j.part.Told = append(j.part.Told, fmt.Sprintf("no calls reach %s on host %s since another application's instances ended there: one more is started, which brings them back",
 			j.r.Name, s.host.ID))
-		if surplus || j.part.Held || j.part.Open+j.part.Sent > 0 || j.silent(s.host) || !mayUse(&j.View, s.host.ID) {
+		if surplus || !mayAwaken(&j.View, s.host.ID, j.target(s.item.Ref)) || j.part.Held || j.part.Open+j.part.Sent > 0 || j.silent(s.host) || !mayUse(&j.View, s.host.ID) {
 			j.part.Changing = true
 			continue
 		}

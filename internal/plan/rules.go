@@ -113,6 +113,8 @@ func MaySend(v *View, c *ledger.Command) bool {
 // mayScale says that the number that the command goes out from is the one that runs, and that it may be changed.
 func mayScale(v *View, c *ledger.Command, key lattice.Key, item *lattice.Item, have int) bool {
 	switch {
+	case c.Reason == ledger.ReasonNoCalls:
+		return have == c.From && mayAwaken(v, c.Host, c.Target)
 	case c.Action == ledger.Update:
 		return have > 0 && (c.Instances == nil || mayUpdate(v, item, c))
 	case c.To < c.From:
