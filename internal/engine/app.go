@@ -493,11 +493,8 @@ func (e *Engine) actedJustNow(a *app) bool {
 // remember keeps what a settled command teaches about config lists and links.
 func (a *app) remember(o *ledger.Outcome) {
 	c := &o.Entry.Command
-	if o.Unsure && c.Action == ledger.PutLink {
-		a.applyLink(c.Link, c.Carries) // it may be there, with the values of then
-		a.runDirty = true
-	}
 	if o.Verdict != ledger.Settled {
+		a.unsure(o)
 		return
 	}
 	switch c.Action {
@@ -523,6 +520,14 @@ func (a *app) remember(o *ledger.Outcome) {
 		a.run.Configs = slices.DeleteFunc(slices.Clone(a.run.Configs), func(n string) bool { return n == c.ConfigName })
 	}
 	a.runDirty = true
+}
+
+// unsure remembers a link whose put was failed by its deadline: it may be there all the same, with the values of then.
+func (a *app) unsure(o *ledger.Outcome) {
+	if o.Unsure && o.Entry.Action == ledger.PutLink {
+		a.applyLink(o.Entry.Link, o.Entry.Carries)
+		a.runDirty = true
+	}
 }
 
 // applyLink remembers a link that was put, and with what values: the wanted ones may have changed while it was under way.
@@ -563,20 +568,21 @@ func (a *app) String() string {
 	return fmt.Sprintf("%s %s %s", a.name, a.run.Operation, a.run.Version)
 }
 
-// noteCarriers remembers, before a config gets another value, the links of which nobody knows with what value they were put: they carry the old one, and
-// once the new one is stored nothing shows that any more.
+// noteCarriers remembers, before a config gets another value, the links that may carry the old one: those of which nobody knows with what value they were put,
+// and those that were put with the wanted one, for a provider that has started since reads what was stored then. Once the new value is stored nothing shows
+// that any more.
 func (a *app) noteCarriers(s *lattice.State, config string) {
 	if a.wanted == nil {
 		return
 	}
 	for i := range a.wanted.Links {
 		w := &a.wanted.Links[i].Want
-		if _, known := a.Applied(*w); known || !slices.Contains(w.SourceConfig, config) && !slices.Contains(w.TargetConfig, config) {
+		if before, known := a.Applied(*w); known && before != a.wanted.Links[i].Values || !slices.Contains(w.SourceConfig, config) && !slices.Contains(w.TargetConfig, config) {
 			continue
 		}
 		for _, have := range s.LinksFrom(w.Source) {
 			if have.Slot() == w.Slot() && have.Target == w.Target {
-				a.run.Links = append(slices.Clone(a.run.Links), AppliedLink{Link: have, Values: "before " + config})
+				a.applyLink(have, "before "+config)
 				a.runDirty, a.mustSave = true, true
 			}
 		}
