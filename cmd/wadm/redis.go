@@ -60,7 +60,7 @@ func openRedis(target *redisstore.Target, log *slog.Logger) func(context.Context
 		if err != nil {
 			return node.Stores{}, err
 		}
-		return node.Stores{Models: s, Wishes: s, Runs: s, Leases: s, Close: s.Close}, nil
+		return node.Stores{Models: s, Wishes: s, Runs: s, Leases: s, Statuses: s, Close: s.Close}, nil
 	}
 }
 

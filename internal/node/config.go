@@ -21,13 +21,15 @@ import (
 	"github.com/wadm-go/wadm/wadmapi"
 )
 
-// Stores are where the records live. All four may be one value. Close, if there is one, is called when nothing uses them any more.
+// Stores are where the records live. All may be one value. Statuses is nil where the stream wadm_status keeps them, or nobody. Close, if there
+// is one, is called when nothing uses them any more.
 type Stores struct {
-	Models store.Models
-	Wishes store.Wishes
-	Runs   store.Runs
-	Leases store.Leases
-	Close  func()
+	Models   store.Models
+	Wishes   store.Wishes
+	Runs     store.Runs
+	Leases   store.Leases
+	Statuses store.Statuses
+	Close    func()
 }
 
 // Machine is what an owner drives: *engine.Engine, or a test's own.

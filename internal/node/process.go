@@ -175,6 +175,12 @@ func (p *process) end() {
 
 // loadStatuses reads what was told before this process listened. A store that is no NATS, or a NATS without JetStream, keeps nothing.
 func (p *process) loadStatuses(ctx context.Context) {
+	if p.stores.Statuses != nil {
+		if err := p.statuses.loadKept(ctx, p.stores.Models, p.stores.Statuses); err != nil {
+			p.log.Warn("the last statuses cannot be read, so they are unknown until they are told again", "error", err)
+		}
+		return
+	}
 	js, err := p.jetStream()
 	if err == nil {
 		err = p.statuses.load(ctx, js)

@@ -95,6 +95,28 @@ func (s *statuses) load(ctx context.Context, js jetstream.JetStream) error {
 	}
 }
 
+// loadKept reads the last status of each application from a store that keeps them.
+func (s *statuses) loadKept(ctx context.Context, models store.Models, kept store.Statuses) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	lattices, err := models.Lattices(ctx)
+	if err != nil {
+		return err
+	}
+	for _, lattice := range lattices {
+		all, err := kept.KeptStatuses(ctx, lattice)
+		if err != nil {
+			return err
+		}
+		for _, k := range all {
+			if wadmapi.ValidName(lattice) == nil && wadmapi.ValidName(k.App) == nil {
+				s.take(wadmapi.StatusSubject(lattice, k.App), k.Status, k.At, true)
+			}
+		}
+	}
+	return nil
+}
+
 func (s *statuses) close() {
 	if s.sub != nil {
 		_ = s.sub.Unsubscribe() // fails only when the connection is gone, and the subscription with it

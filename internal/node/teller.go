@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/wadm-go/wadm/internal/engine"
+	"github.com/wadm-go/wadm/internal/store"
 	"github.com/wadm-go/wadm/wadmapi"
 )
 
@@ -29,7 +31,19 @@ type teller struct {
 	done  chan struct{}
 	mu    sync.Mutex
 	news  []engine.Notice
+	keep  map[string][]byte // statuses to be kept in the store, by application; nil bytes take one away
+	kept  store.Statuses    // where; nil: nowhere
 	ended bool
+}
+
+// keepTime bounds how long the end of a tenure waits for a store that does not answer.
+const keepTime = 2 * time.Second
+
+// keepIn makes the teller keep statuses in a store too. Call it before the first tell.
+func (t *teller) keepIn(s store.Statuses) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.kept = s
 }
 
 func newTeller(nc *nats.Conn, lattice string, press *flatPress, log *slog.Logger) *teller {
@@ -55,6 +69,7 @@ func (t *teller) tell(changes []engine.StatusChange, notices []engine.Notice) {
 		}
 		t.log.Info("status", "app", c.App, "type", string(status.Status.Type), "message", status.Status.Message)
 		t.unsent[c.App] = body
+		t.store(c.App, body, c.Forget)
 	}
 	for _, app := range slices.Sorted(maps.Keys(t.unsent)) {
 		if err := t.nc.Publish(wadmapi.StatusSubject(t.lattice, app), t.unsent[app]); err != nil {
@@ -68,6 +83,34 @@ func (t *teller) tell(changes []engine.StatusChange, notices []engine.Notice) {
 		t.news = append(t.news, notices...)
 		t.mu.Unlock()
 		t.wake()
+	}
+}
+
+// store hands a status over to be kept.
+func (t *teller) store(app string, body []byte, forget bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.kept == nil {
+		return
+	}
+	if forget {
+		body = nil
+	}
+	if t.keep == nil {
+		t.keep = make(map[string][]byte)
+	}
+	t.keep[app] = body
+	t.wake()
+}
+
+// keepAll keeps what was handed over. What the store does not take is not kept: it is told again.
+func (t *teller) keepAll(all map[string][]byte) {
+	ctx, cancel := context.WithTimeout(context.Background(), keepTime)
+	defer cancel()
+	for _, app := range slices.Sorted(maps.Keys(all)) {
+		if err := t.kept.KeepStatus(ctx, t.lattice, app, all[app], time.Now()); err != nil {
+			t.log.Warn("a status is not kept, so a process that begins does not know it until it is told again", "app", app, "error", err)
+		}
 	}
 }
 
@@ -91,11 +134,14 @@ func (t *teller) run() {
 	defer close(t.done)
 	for range t.ready {
 		t.mu.Lock()
-		news, ended := t.news, t.ended
-		t.news = nil
+		news, keep, ended := t.news, t.keep, t.ended
+		t.news, t.keep = nil, nil
 		t.mu.Unlock()
 		for _, n := range news {
 			t.publish(n)
+		}
+		if len(keep) > 0 {
+			t.keepAll(keep)
 		}
 		if ended {
 			return

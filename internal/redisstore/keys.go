@@ -23,9 +23,10 @@ const (
 func modelKey(lattice, app string) string {
 	return ownPrefix + "model:" + escape(lattice) + ":" + escape(app)
 }
-func indexKey(lattice string) string { return ownPrefix + "models:" + escape(lattice) }
-func wishKey(lattice string) string  { return wishPrefix + escape(lattice) }
-func runKey(lattice string) string   { return runPrefix + escape(lattice) }
+func indexKey(lattice string) string  { return ownPrefix + "models:" + escape(lattice) }
+func wishKey(lattice string) string   { return wishPrefix + escape(lattice) }
+func statusKey(lattice string) string { return ownPrefix + "status:" + escape(lattice) }
+func runKey(lattice string) string    { return runPrefix + escape(lattice) }
 
 // escape makes names of 0.3.0, which may hold anything, into parts of a key that no other name makes.
 func escape(name string) string { return url.QueryEscape(name) }

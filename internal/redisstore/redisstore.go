@@ -16,6 +16,7 @@
 //	wadm-run:models:{lattice}        set of names that have one
 //	wadm-run:wish:{lattice}          hash by name: what was asked last
 //	wadm-run:run:{lattice}           hash by name: the owner's record
+//	wadm-run:status:{lattice}        hash by name: what was last told, and when
 //	wadm-run:lease                   hash by lattice: who owns it
 //	wadm-run:revision                the last revision
 //	wadm-run:changes                 stream of changes of models and wishes, capped
@@ -81,6 +82,8 @@ var (
 	_ store.Wishes = (*Store)(nil)
 	_ store.Runs   = (*Store)(nil)
 	_ store.Leases = (*Store)(nil)
+
+	_ store.Statuses = (*Store)(nil)
 )
 
 // Open connects to the Redis of a URL (see ParseURL) and looks whether it can be used. The error is one sentence for whoever runs the server.

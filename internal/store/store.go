@@ -150,3 +150,19 @@ type Leases interface {
 	Lease(ctx context.Context, lattice string) (Lease, Revision, error)
 	PutLease(ctx context.Context, lattice string, l Lease, expect Revision) (Revision, error)
 }
+
+// Statuses keeps what was last told of each application, for a process that begins. A store beside a NATS that keeps statuses itself (the
+// stream wadm_status) needs none. Written by the owner of the lattice; the last one written counts.
+type Statuses interface {
+	// KeepStatus keeps a status as it was published; nil takes it away.
+	KeepStatus(ctx context.Context, lattice, app string, status []byte, at time.Time) error
+	// KeptStatuses returns what is kept of a lattice, by ascending name.
+	KeptStatuses(ctx context.Context, lattice string) ([]KeptStatus, error)
+}
+
+// KeptStatus is what was last told of an application.
+type KeptStatus struct {
+	App    string
+	Status []byte    // as it was published
+	At     time.Time // when, to the millisecond
+}

@@ -44,7 +44,7 @@ func startOnRedis(t *testing.T, natsURL, redisURL, name string, log *natstest.Lo
 				return node.Stores{}, err
 			}
 			p.cut = s.Close
-			return node.Stores{Models: s, Wishes: s, Runs: s, Leases: s, Close: s.Close}, nil
+			return node.Stores{Models: s, Wishes: s, Runs: s, Leases: s, Statuses: s, Close: s.Close}, nil
 		},
 		Ready: func(*nats.Conn) { close(ready) },
 	}

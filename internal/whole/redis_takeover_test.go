@@ -3,15 +3,19 @@ package whole
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/wadm-go/wadm/internal/natstest"
+	"github.com/wadm-go/wadm/internal/redisstore"
 	"github.com/wadm-go/wadm/internal/redistest"
 	"github.com/wadm-go/wadm/internal/sim"
+	"github.com/wadm-go/wadm/internal/store"
 	"github.com/wadm-go/wadm/wadmapi"
 	"github.com/wadm-go/wadm/wasmbus"
 )
@@ -138,5 +142,38 @@ func TestTheRedisOf030IsTakenOver(t *testing.T) {
 	within("the next process knows that it runs", func() bool { return list("default")["clinic"] == wadmapi.StateIdle })
 	if sent := commands.all(); len(sent) > 0 {
 		t.Errorf("taking over again sent %v", sent)
+	}
+}
+
+// TestAProcessThatBeginsKnowsTheLastStatuses: with the models in Redis the statuses are there too, whatever the NATS keeps, and show although
+// nobody owns the lattice.
+func TestAProcessThatBeginsKnowsTheLastStatuses(t *testing.T) {
+	redis, log := redistest.Start(t), &natstest.Logbook{}
+	srv := natstest.Start(t, func(o *server.Options) { o.JetStream = false })
+	timing := sim.FastTiming()
+	timing.Heartbeat = time.Second
+	startHosts(t, natstest.Connect(t, srv), sim.Options{Dialect: wasmbus.DialectOTP, Timing: timing}, 2)
+	c := newClient(t, natstest.Connect(t, srv), "default")
+	p := startOnRedis(t, srv.ClientURL(), redis.URL(), "one", log)
+	deploy(t, c, shop(wasmbus.DialectOTP, oldImage))
+	waitFor(t, "shop is deployed", 30*time.Second, &program{log: log}, func() bool { return status(t, c, "shop").Type == wadmapi.StatusDeployed })
+	p.cancel()
+	<-p.done
+
+	s, err := redisstore.Open(t.Context(), redis.URL(), redisstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	_, rev, err := s.Lease(t.Context(), "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.PutLease(t.Context(), "default", store.Lease{Owner: "somebody", Epoch: 99, TTL: time.Minute}, rev); err != nil {
+		t.Fatal(err)
+	}
+	startOnRedis(t, srv.ClientURL(), redis.URL(), "two", log)
+	if st := status(t, c, "shop"); st.Type != wadmapi.StatusDeployed || !strings.Contains(st.Message, "told ") {
+		t.Errorf("with nobody who looks after it, it is %+v", st)
 	}
 }

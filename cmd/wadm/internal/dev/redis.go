@@ -170,7 +170,7 @@ func (r *redis) open(ctx context.Context, _ *nats.Conn) (node.Stores, error) {
 	if err != nil {
 		return node.Stores{}, err
 	}
-	return node.Stores{Models: s, Wishes: s, Runs: s, Leases: s, Close: s.Close}, nil
+	return node.Stores{Models: s, Wishes: s, Runs: s, Leases: s, Statuses: s, Close: s.Close}, nil
 }
 
 // shown is where it is, for the head line, and the address for redis-cli, "" when that is for whoever named it to know.
