@@ -153,7 +153,11 @@ func (j *judge) runsOf(h *sim.HostTruth, c *ledger.Command) int {
 		return ref == c.Target.Ref
 	}
 	for _, r := range h.Components {
-		if c.Target.Kind == lattice.Component && match(r.ID, r.Ref, r.Annotations) {
+		code := r.Ref
+		if j.w.otp && r.Reported != r.Ref && j.updateFailed(c, h) {
+			code = r.Reported // the word of an update in place that worked got lost, or was refused the second time: the host tells nothing of it
+		}
+		if c.Target.Kind == lattice.Component && match(r.ID, code, r.Annotations) {
 			n += r.Count
 		}
 	}
@@ -163,6 +167,14 @@ func (j *judge) runsOf(h *sim.HostTruth, c *ledger.Command) int {
 		}
 	}
 	return n
+}
+
+// updateFailed says that an update in place of the component on the host was told to have failed.
+func (j *judge) updateFailed(c *ledger.Command, h *sim.HostTruth) bool {
+	return slices.ContainsFunc(j.w.p.Notices, func(n engine.Notice) bool {
+		e, ok := n.Data.(wadmapi.CommandEvent)
+		return ok && n.Name == wadmapi.EventCommandFailed && e.Action == "update" && e.App == c.App && e.Component == c.Component && e.Host == h.ID
+	})
 }
 
 // deafOf says that no call reaches what runs of the component on the host.
