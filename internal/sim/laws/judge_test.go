@@ -26,6 +26,7 @@ type judge struct {
 	flight  map[string]flight // by application, component and host: the last start that may still take effect
 	all     map[string][]*oam.Manifest
 	foreign map[string]time.Duration // "host id": since when it holds the id for somebody else
+	broke   time.Duration            // when a host stopped or died last
 	loose   map[string]*loose        // applications that were let go
 }
 

@@ -37,6 +37,15 @@ func (j *judge) letGo(app string) {
 			l.ran[h.ID] = ofApp(h, app)
 		}
 	}
+	if j.w.otp && j.broke != 0 && j.w.p.Bus.Now()-j.broke < stopping {
+		l.withoutProviders() // a host that stops may still be at taking them along
+	}
+}
+
+func (l *loose) withoutProviders() {
+	for _, things := range l.ran {
+		maps.DeleteFunc(things, func(what string, _ int) bool { return what[0] == 'V' })
+	}
 }
 
 // askedFor: somebody asked for something of the application again.
@@ -44,11 +53,10 @@ func (j *judge) askedFor(app string) { delete(j.loose, app) }
 
 // broken: what ran on the host ends with it, and an OTP host that stops takes its providers along everywhere.
 func (j *judge) broken(host string) {
+	j.broke = j.w.p.Bus.Now()
 	if j.w.otp {
 		for _, l := range j.loose {
-			for _, things := range l.ran {
-				maps.DeleteFunc(things, func(what string, _ int) bool { return what[0] == 'V' })
-			}
+			l.withoutProviders()
 		}
 	}
 	for _, h := range j.w.p.Cluster.Hosts() {
