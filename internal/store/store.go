@@ -1,7 +1,7 @@
 // Package store is the contract between the control plane and whatever keeps its records: models, wishes, run records and leases.
 //
 // It knows the shapes of the records and what compare-and-set means, and how a lease is taken, kept and lost (StepLease, pure); it never
-// talks to anything. The implementations are kvstore (JetStream), memstore and later redisstore; package storetest is the one suite that
+// talks to anything. The implementations are kvstore (JetStream), redisstore and memstore; package storetest is the one suite that
 // all of them pass, and package watch below this one does for all of them what a watch promises. The API writes models and wishes,
 // the owner of a lattice writes run records, the process that wants to own it writes its lease: each key has one writer.
 //

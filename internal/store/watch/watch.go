@@ -1,7 +1,7 @@
 // Package watch keeps the promise of store.Change for every store: a snapshot, then changes, and a new snapshot after a gap.
 //
 // A Board is the last known state of one kind of record. It knows who watches and how far behind each watcher is; it never talks to a
-// store and never decides a compare-and-set. The stores write to it (memstore what it holds, kvstore what the server tells it) and
+// store and never decides a compare-and-set. The stores write to it (memstore what it holds, kvstore and redisstore what their servers tell them) and
 // hand its channels out.
 package watch
 
