@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"strings"
@@ -57,6 +58,10 @@ func (f *redisFlags) target(told *settings.Settings, log *slog.Logger) (*redisst
 func openRedis(target *redisstore.Target, log *slog.Logger) func(context.Context, *nats.Conn) (node.Stores, error) {
 	return func(ctx context.Context, _ *nats.Conn) (node.Stores, error) {
 		s, err := redisstore.OpenTarget(ctx, target, redisstore.Options{Log: log})
+		var dial *net.OpError
+		if errors.As(err, &dial) && dial.Op == "dial" {
+			err = cli.WithCode(cli.ExitUnreachable, err)
+		}
 		if err != nil {
 			return node.Stores{}, err
 		}

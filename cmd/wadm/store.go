@@ -151,7 +151,11 @@ func (f *copyFlags) openNATS(ctx context.Context, flag, url string) (store.Model
 		err = cli.WithCode(cli.ExitUnreachable, fmt.Errorf("%s: connecting to %s: %w", flag, login.Place(), cli.Refused(err)))
 		return nil, nil, err
 	}
-	opened, err := openNATS(kvstore.Options{Domain: f.domain, Manifests: f.bucket})(ctx, nc)
+	into := flag == "--to"
+	opened, err := openNATS(kvstore.Options{Domain: f.domain, Manifests: f.bucket, ReadOnly: !into || f.dry})(ctx, nc)
+	if into && errors.Is(err, kvstore.ErrNoBucket) { // a dry run makes none, and there is nothing that could differ
+		opened, err = openMemory(ctx, nc)
+	}
 	return storeOf(opened, err, flag, nc.Close)
 }
 

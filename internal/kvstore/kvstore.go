@@ -38,6 +38,9 @@ type Options struct {
 	Replicas  int    // of missing buckets, default 1
 	MaxBytes  int64  // of a missing manifest bucket, default no limit
 
+	// ReadOnly makes no bucket and mends nothing: for looking at the store of somebody else. Without a manifest bucket Open fails with ErrNoBucket.
+	ReadOnly bool
+
 	Timeout  time.Duration // for one exchange with the server, default 5 s
 	Check    time.Duration // how often a copy is compared with its bucket when nobody reads, default 10 s
 	Refusals *Refusals     // of this connection, or nil: then a refusal is only seen as a time-out
@@ -67,6 +70,9 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// ErrNoBucket is the answer to Open with ReadOnly where there is no manifest bucket.
+var ErrNoBucket = errors.New("no wadm has stored anything there")
+
 // Store implements the contract of package store. It is safe for concurrent use. Make it with Open, end it with Close.
 type Store struct {
 	nc   *nats.Conn
@@ -74,6 +80,7 @@ type Store struct {
 	opts Options
 
 	manifests, runs, leases *bucket
+	noRuns                  bool // read only, and there is no bucket for runs
 
 	models *catalog
 	acts   *acts
@@ -84,7 +91,7 @@ type Store struct {
 	wg   sync.WaitGroup
 }
 
-// Open binds the three buckets, making those that are missing. The error is one sentence for whoever runs the server.
+// Open binds the three buckets, making those that are missing, save with ReadOnly. The error is one sentence for whoever runs the server.
 func Open(ctx context.Context, nc *nats.Conn, o Options) (*Store, error) {
 	js, err := connect(nc, o.Domain)
 	if err != nil {
@@ -95,16 +102,42 @@ func Open(ctx context.Context, nc *nats.Conn, o Options) (*Store, error) {
 	s.manifests = &bucket{s: s, name: s.opts.Manifests, maxBytes: s.opts.MaxBytes}
 	s.runs = &bucket{s: s, name: s.opts.Runs, maxBytes: -1}
 	s.leases = &bucket{s: s, name: s.opts.Leases, maxBytes: -1}
-	for _, b := range []*bucket{s.manifests, s.runs, s.leases} {
-		if _, err := b.open(ctx); err != nil {
-			s.stop()
-			return nil, err
-		}
+	if err := s.bind(ctx); err != nil {
+		s.stop()
+		return nil, err
 	}
 	s.copies.manifests = newFollower(s.manifests, s.models)
 	s.copies.runs = newFollower(s.runs, s.acts)
 	s.wg.Go(s.keepWatch)
 	return s, nil
+}
+
+// bind opens the buckets.
+func (s *Store) bind(ctx context.Context) error {
+	if s.opts.ReadOnly {
+		if _, err := s.manifests.open(ctx); err != nil {
+			return err
+		}
+		_, err := s.runs.open(ctx)
+		if s.noRuns = errors.Is(err, ErrNoBucket); s.noRuns {
+			return nil // 0.21.1 has none
+		}
+		return err
+	}
+	for _, b := range []*bucket{s.manifests, s.runs, s.leases} {
+		if _, err := b.open(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// actsCurrent brings the copy of wishes and run records up to date, where there are any.
+func (s *Store) actsCurrent(ctx context.Context) error {
+	if s.noRuns {
+		return nil
+	}
+	return s.copies.runs.current(ctx)
 }
 
 // Close ends what runs in the background and waits for it. Watches end with their own contexts.
@@ -179,7 +212,10 @@ func (b *bucket) open(ctx context.Context) (jetstream.KeyValue, error) {
 	}
 	err := b.s.call(ctx, fmt.Sprintf("opening bucket %q", b.name), b.stream(), func(ctx context.Context) error {
 		kv, err := b.s.js.KeyValue(ctx, b.name)
-		if errors.Is(err, jetstream.ErrBucketNotFound) {
+		switch {
+		case errors.Is(err, jetstream.ErrBucketNotFound) && b.s.opts.ReadOnly:
+			err = ErrNoBucket
+		case errors.Is(err, jetstream.ErrBucketNotFound):
 			if err = b.make(ctx); err == nil {
 				kv, err = b.s.js.KeyValue(ctx, b.name)
 			}

@@ -3,6 +3,7 @@ package kvstore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -165,6 +166,58 @@ func TestMissingBucketsAreMadeAsTheOlderProgramDoes(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("bucket %s (-want +got):\n%s", name, diff)
 			}
+		}
+	})
+}
+
+func TestReadOnlyMakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := natstest.InProcess(t)
+		nc := natstest.Connect(t, srv)
+		js, err := jetstream.New(nc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		streams := func() (names []string) {
+			for name := range js.StreamNames(t.Context()).Name() {
+				names = append(names, name)
+			}
+			return names
+		}
+		if _, err := Open(t.Context(), nc, Options{ReadOnly: true}); !errors.Is(err, ErrNoBucket) {
+			t.Errorf("opening where nothing is: %v, want %v", err, ErrNoBucket)
+		}
+		if got := streams(); got != nil {
+			t.Errorf("opening made %q", got)
+		}
+		// What 0.21.1 leaves behind: one bucket, and here a model whose name is missing in the set.
+		writer, _ := process(t, srv, Options{})
+		mustPut(t, writer, "default", app("web", "1"), 0)
+		if err := writer.editSet(t.Context(), "test", "default", "web", false); err != nil {
+			t.Fatal(err)
+		}
+		writer.Close()
+		for _, bucket := range []string{"wadm_run", "wadm_leases"} {
+			if err := js.DeleteKeyValue(t.Context(), bucket); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, _ := process(t, srv, Options{ReadOnly: true})
+		lattices, err := s.Lattices(t.Context())
+		if err != nil || !slices.Equal(lattices, []string{"default"}) {
+			t.Errorf("the lattices are %q, %v", lattices, err)
+		}
+		if got := names(t, s, "default"); got != "web" {
+			t.Errorf("the models are %q", got)
+		}
+		if _, _, err := s.Model(t.Context(), "default", "web"); err != nil {
+			t.Error(err)
+		}
+		if got := streams(); !slices.Equal(got, []string{"KV_wadm_manifests"}) {
+			t.Errorf("reading made %q", got)
+		}
+		if got := listed(t, raw(t, nc, "wadm_manifests"), "default"); len(got) != 0 {
+			t.Errorf("reading mended the set: %q", got)
 		}
 	})
 }

@@ -160,7 +160,7 @@ func (s *Store) DeleteModel(ctx context.Context, lattice, app string, expect sto
 		}
 		return err
 	}
-	if s.copies.runs.current(ctx) == nil {
+	if s.actsCurrent(ctx) == nil {
 		s.forgetVersions(ctx, lattice, app, s.acts.facts.of(spot{lattice, app}))
 	}
 	// Whoever listed between the two steps may have put the name back.
@@ -174,11 +174,11 @@ func (s *Store) Models(ctx context.Context, lattice string) ([]store.Model, erro
 	}
 	var models []store.Model
 	// Without them the list is right, only poorer.
-	_ = s.copies.runs.current(ctx)
+	_ = s.actsCurrent(ctx)
 	for _, e := range s.models.board.List(lattice) {
 		s.acts.facts.fill(spot{lattice, e.Name}, &e.Record)
 		models = append(models, e.Record)
-		if !s.models.listed(lattice, e.Name) {
+		if !s.opts.ReadOnly && !s.models.listed(lattice, e.Name) {
 			// Best effort: the list is right without it, and the next one tries again.
 			_ = s.mendSet(ctx, lattice, e.Name)
 		}
@@ -188,8 +188,8 @@ func (s *Store) Models(ctx context.Context, lattice string) ([]store.Model, erro
 
 // Lattices names every lattice that has a model, a wish or a run record.
 func (s *Store) Lattices(ctx context.Context) ([]string, error) {
-	for _, f := range []*follower{s.copies.manifests, s.copies.runs} {
-		if err := f.current(ctx); err != nil {
+	for _, current := range []func(context.Context) error{s.copies.manifests.current, s.actsCurrent} {
+		if err := current(ctx); err != nil {
 			return nil, fmt.Errorf("listing the lattices: %w", err)
 		}
 	}

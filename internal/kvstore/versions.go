@@ -150,7 +150,7 @@ func (s *Store) tell(ctx context.Context, lattice string, m *store.Model) {
 	if s.acts.facts.fill(at, m) || s.acts.facts.asked(at, *m) {
 		return
 	}
-	if s.copies.runs.current(ctx) == nil {
+	if s.actsCurrent(ctx) == nil {
 		s.acts.facts.fill(at, m)
 	}
 }

@@ -131,7 +131,7 @@ func (s *Store) explain(err error) error {
 	case strings.Contains(err.Error(), "all sentinels specified in configuration are unreachable"):
 		return fmt.Errorf("none of the Sentinels at %s can be reached, or none knows the master of that name: %w", s.at, err)
 	case errors.As(err, &dial) && dial.Op == "dial":
-		return fmt.Errorf("nobody answers at %s: start Redis there, or give another address with --redis-url: %w", s.at, err)
+		return fmt.Errorf("nobody answers at %s: start Redis there, or give another address: %w", s.at, err)
 	}
 	return err
 }
