@@ -151,11 +151,7 @@ func (f *copyFlags) openNATS(ctx context.Context, flag, url string) (store.Model
 		err = cli.WithCode(cli.ExitUnreachable, fmt.Errorf("%s: connecting to %s: %w", flag, login.Place(), cli.Refused(err)))
 		return nil, nil, err
 	}
-	into := flag == "--to"
-	opened, err := openNATS(kvstore.Options{Domain: f.domain, Manifests: f.bucket, ReadOnly: !into || f.dry})(ctx, nc)
-	if into && errors.Is(err, kvstore.ErrNoBucket) { // a dry run makes none, and there is nothing that could differ
-		opened, err = openMemory(ctx, nc)
-	}
+	opened, err := openNATS(kvstore.Options{Domain: f.domain, Manifests: f.bucket, ReadOnly: f.dry || flag == "--from"})(ctx, nc)
 	return storeOf(opened, err, flag, nc.Close)
 }
 

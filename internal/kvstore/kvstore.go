@@ -26,6 +26,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wadm-go/wadm/internal/store"
 )
 
 // Options are the settings of a Store. Zero values mean the defaults.
@@ -38,7 +40,8 @@ type Options struct {
 	Replicas  int    // of missing buckets, default 1
 	MaxBytes  int64  // of a missing manifest bucket, default no limit
 
-	// ReadOnly makes no bucket and mends nothing: for looking at the store of somebody else. Without a manifest bucket Open fails with ErrNoBucket.
+	// ReadOnly makes no bucket and mends nothing: for looking at the store of somebody else. Without a manifest bucket there is no model, and
+	// who asks for all of them gets ErrNoBucket.
 	ReadOnly bool
 
 	Timeout  time.Duration // for one exchange with the server, default 5 s
@@ -70,8 +73,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// ErrNoBucket is the answer to Open with ReadOnly where there is no manifest bucket.
-var ErrNoBucket = errors.New("no wadm has stored anything there")
+// ErrNoBucket is the answer of a store with ReadOnly where there is no manifest bucket.
+var ErrNoBucket = fmt.Errorf("no wadm has stored anything there: %w", store.ErrNotFound)
 
 // Store implements the contract of package store. It is safe for concurrent use. Make it with Open, end it with Close.
 type Store struct {
@@ -115,7 +118,7 @@ func Open(ctx context.Context, nc *nats.Conn, o Options) (*Store, error) {
 // bind opens the buckets.
 func (s *Store) bind(ctx context.Context) error {
 	if s.opts.ReadOnly {
-		if _, err := s.manifests.open(ctx); err != nil {
+		if _, err := s.manifests.open(ctx); err != nil && !errors.Is(err, ErrNoBucket) {
 			return err
 		}
 		_, err := s.runs.open(ctx)
@@ -130,6 +133,14 @@ func (s *Store) bind(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// modelsCurrent brings the copy of the models up to date.
+func (s *Store) modelsCurrent(ctx context.Context) error {
+	if _, err := s.manifests.open(ctx); errors.Is(err, ErrNoBucket) {
+		return err
+	}
+	return s.copies.manifests.current(ctx)
 }
 
 // actsCurrent brings the copy of wishes and run records up to date, where there are any.

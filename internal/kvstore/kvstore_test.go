@@ -184,12 +184,20 @@ func TestReadOnlyMakesNothing(t *testing.T) {
 			}
 			return names
 		}
-		if _, err := Open(t.Context(), nc, Options{ReadOnly: true}); !errors.Is(err, ErrNoBucket) {
-			t.Errorf("opening where nothing is: %v, want %v", err, ErrNoBucket)
+		empty, _ := process(t, srv, Options{ReadOnly: true})
+		if _, err := empty.Lattices(t.Context()); !errors.Is(err, ErrNoBucket) {
+			t.Errorf("the lattices where nothing is: %v, want %v", err, ErrNoBucket)
+		}
+		if _, err := empty.Models(t.Context(), "default"); !errors.Is(err, ErrNoBucket) {
+			t.Errorf("the models where nothing is: %v, want %v", err, ErrNoBucket)
+		}
+		if _, _, err := empty.Model(t.Context(), "default", "web"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("a model where nothing is: %v, want %v", err, store.ErrNotFound)
 		}
 		if got := streams(); got != nil {
-			t.Errorf("opening made %q", got)
+			t.Errorf("looking made %q", got)
 		}
+		empty.Close()
 		// What 0.21.1 leaves behind: one bucket, and here a model whose name is missing in the set.
 		writer, _ := process(t, srv, Options{})
 		mustPut(t, writer, "default", app("web", "1"), 0)

@@ -169,7 +169,7 @@ func (s *Store) DeleteModel(ctx context.Context, lattice, app string, expect sto
 
 // Models lists the records of a lattice by ascending name, and adds names that are missing to the set.
 func (s *Store) Models(ctx context.Context, lattice string) ([]store.Model, error) {
-	if err := s.copies.manifests.current(ctx); err != nil {
+	if err := s.modelsCurrent(ctx); err != nil {
 		return nil, fmt.Errorf("listing lattice %q: %w", lattice, err)
 	}
 	var models []store.Model
@@ -188,7 +188,7 @@ func (s *Store) Models(ctx context.Context, lattice string) ([]store.Model, erro
 
 // Lattices names every lattice that has a model, a wish or a run record.
 func (s *Store) Lattices(ctx context.Context) ([]string, error) {
-	for _, current := range []func(context.Context) error{s.copies.manifests.current, s.actsCurrent} {
+	for _, current := range []func(context.Context) error{s.modelsCurrent, s.actsCurrent} {
 		if err := current(ctx); err != nil {
 			return nil, fmt.Errorf("listing the lattices: %w", err)
 		}
