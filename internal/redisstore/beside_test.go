@@ -339,6 +339,9 @@ func TestKeysThatSomebodyElseUsesAreNamed(t *testing.T) {
 		"wadm-run:run:default":         func() error { _, err := s.Runs(ctx, "default"); return err },
 		"wadm-run:lease":               func() error { _, _, err := s.Lease(ctx, "default"); return err },
 		"wadm-run:changes":             func() error { _, err := s.WatchModels(ctx, "default"); return err },
+		"wadm-run:revision":            func() error { _, err := s.PutWish(ctx, "default", engine.Wish{App: "shop"}, 0); return err },
+		"wadm-run:models:default":      func() error { _, err := s.PutModel(ctx, "default", shop, 0); return err },
+		"wadm-run:model:default:shop":  func() error { _, err := s.PutModel(ctx, "default", shop, 0); return err },
 	} {
 		t.Run(key, func(t *testing.T) {
 			must[string](t)(c.FlushAll(ctx).Result())
@@ -351,6 +354,20 @@ func TestKeysThatSomebodyElseUsesAreNamed(t *testing.T) {
 				t.Errorf("somebody's list has changed: %d, %v", n, err)
 			}
 		})
+	}
+}
+
+// What a write needs beside its own record is named, and not the record.
+func TestAWriteNamesTheStreamThatIsNone(t *testing.T) {
+	srv := redistest.Start(t)
+	s := process(t, srv.URL(), Options{})
+	must[int64](t)(client(t, srv).RPush(t.Context(), changesKey, "x").Result())
+	_, wishing := s.PutWish(t.Context(), "default", engine.Wish{App: "shop"}, 0)
+	_, putting := s.PutModel(t.Context(), "default", store.Model{Name: "shop", Versions: []store.Version{{Version: "1", Manifest: manifest("shop", "1")}}}, 0)
+	for _, err := range []error{wishing, putting} {
+		if err == nil || !strings.Contains(err.Error(), `the key "wadm-run:changes" is a list in this Redis, where wadm keeps a stream`) {
+			t.Errorf("the error is %v", err)
+		}
 	}
 }
 

@@ -139,11 +139,11 @@ func (s *Store) version(lattice, app string, v heldVersion, field string) (store
 func (s *Store) load(ctx context.Context, doing, lattice, app string) (held, error) {
 	var h held
 	err := s.read(ctx, doing, func(ctx context.Context) error {
-		v, err := readScript.Run(ctx, s.rdb, appKeys(lattice, app), appArgs(lattice, app)...).Result()
+		v, err := s.run(ctx, readScript, appKeys(lattice, app), appKinds, appArgs(lattice, app)...)
 		if err == nil {
 			h, err = readHeld(v)
 		}
-		return ofKey(err, modelKey(lattice, app))
+		return err
 	})
 	return h, err
 }
@@ -210,7 +210,7 @@ func (s *Store) PutModel(ctx context.Context, lattice string, m store.Model, exp
 	}
 	var rev store.Revision
 	err = s.call(ctx, doing, func(ctx context.Context) error {
-		v, err := putScript.Run(ctx, s.rdb, appKeys(lattice, m.Name), args...).Result()
+		v, err := s.run(ctx, putScript, appKeys(lattice, m.Name), appKinds, args...)
 		if err == nil {
 			rev, err = outcome(v)
 		}
@@ -297,7 +297,7 @@ func sameStored(a, b store.Version) bool {
 // DeleteModel removes the record of an application and its name.
 func (s *Store) DeleteModel(ctx context.Context, lattice, app string, expect store.Revision) error {
 	return s.call(ctx, fmt.Sprintf("deleting app %q", app), func(ctx context.Context) error {
-		v, err := deleteScript.Run(ctx, s.rdb, appKeys(lattice, app), appArgs(lattice, app, strconv.FormatUint(expect, 10))...).Result()
+		v, err := s.run(ctx, deleteScript, appKeys(lattice, app), appKinds, appArgs(lattice, app, strconv.FormatUint(expect, 10))...)
 		if err == nil {
 			_, err = outcome(v)
 		}

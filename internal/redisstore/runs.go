@@ -69,12 +69,11 @@ func ofKey(err error, key string) error {
 func (s *Store) write(ctx context.Context, doing, key, lattice, name, operation, what string, body []byte, expect store.Revision) (store.Revision, error) {
 	var rev store.Revision
 	err := s.call(ctx, doing, func(ctx context.Context) error {
-		v, err := recordScript.Run(ctx, s.rdb, []string{key, key, key, revisionKey, changesKey, key},
-			"", lattice, name, strconv.FormatUint(expect, 10), operation, what, body).Result()
-		if err != nil {
-			return ofKey(err, key)
+		v, err := s.run(ctx, recordScript, []string{key, key, key, revisionKey, changesKey, key}, recordKinds,
+			"", lattice, name, strconv.FormatUint(expect, 10), operation, what, body)
+		if err == nil {
+			rev, err = outcome(v)
 		}
-		rev, err = outcome(v)
 		return err
 	})
 	return rev, err

@@ -30,6 +30,27 @@ var (
 	recordScript = redis.NewScript(luaPrelude + luaRecord)
 )
 
+// run runs a script. Redis does not say which key it is that holds something else, so that is looked up.
+func (s *Store) run(ctx context.Context, script *redis.Script, keys, kinds []string, args ...any) (any, error) {
+	v, err := script.Run(ctx, s.rdb, keys, args...).Result()
+	if !redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return v, err
+	}
+	for i, key := range keys {
+		is, e := s.rdb.Type(ctx, key).Result()
+		if e == nil && is != "none" && is != kinds[i] {
+			return nil, wrongKind(key, is, kinds[i])
+		}
+	}
+	return nil, err
+}
+
+// What the keys of a script hold.
+var (
+	appKinds    = []string{"set", "zset", "hash", "string", "stream", "set"}
+	recordKinds = []string{"hash", "hash", "hash", "string", "stream", "hash"}
+)
+
 // appKeys and appArgs are what every script on one application gets.
 func appKeys(lattice, app string) []string {
 	return []string{setKey(lattice), versionsKey(lattice, app), modelKey(lattice, app), revisionKey, changesKey, indexKey(lattice)}
