@@ -124,6 +124,8 @@ func remark(v *View, i int, took map[int]time.Duration) string {
 	switch {
 	case p.Message != "":
 		words = append(words, p.Message)
+	case p.Unknown && (p.Kind == "link" || p.Kind == "config"):
+		words = append(words, "left in place")
 	case p.Kind == "link" && p.Have == 1:
 		words = append(words, "linked")
 	case p.Kind == "link":

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,18 @@ func told(t wadmapi.StatusType, scalers map[string]wadmapi.StatusInfo) wadmapi.S
 	return s
 }
 
+// letGo are the hosts after what runs there was released.
+func letGo(hosts []wadmapi.Host) []wadmapi.Host {
+	out := slices.Clone(hosts)
+	for i := range out {
+		out[i].Runs = slices.Clone(out[i].Runs)
+		for j := range out[i].Runs {
+			out[i].Runs[j].Released = true
+		}
+	}
+	return out
+}
+
 func TestTreeShowsAnApplication(t *testing.T) {
 	m := parse(t, hello)
 	const ref = "registry.example/hello:1"
@@ -91,6 +104,11 @@ func TestTreeShowsAnApplication(t *testing.T) {
   ├─ hello         component   1/6  host-a 1               3 of another image, no room on host-a
   ├─ http-server → hello       wasi:http/incoming-handler  not linked
   └─ config hello-addr                                     not confirmed`},
+		{"let go", wadmapi.NewStatus(wadmapi.StatusUndeployed, "undeployed; 6 instances were left running"), letGo(all), nil, `
+  ├─ http-server   provider    1/1  host-a
+  ├─ hello         component   6/6  host-a 2 · host-b 2 · host-c 2
+  ├─ http-server → hello       wasi:http/incoming-handler         left in place
+  └─ config hello-addr                                            left in place`},
 		{"a server that does not tell of hosts", told(wadmapi.StatusDeployed, nil), nil, nil, `
   ├─ http-server   provider    1/1
   ├─ hello         component   6/6

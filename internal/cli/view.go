@@ -17,7 +17,7 @@ type Part struct {
 	Want    int                `json:"want"` // instances; 1 for links and configs
 	Have    int                `json:"have"` // of the wanted image
 	Old     int                `json:"old,omitempty"`
-	Unknown bool               `json:"unknown,omitempty"` // nobody tells what the hosts run: have is what the status implies
+	Unknown bool               `json:"unknown,omitempty"` // nobody tells: have is what the status implies
 	Where   []Placed           `json:"where,omitempty"`   // by host name
 	Status  wadmapi.StatusType `json:"status,omitempty"`
 	Message string             `json:"message,omitempty"`
@@ -97,8 +97,19 @@ func look(m *oam.Manifest, s wadmapi.Status, hosts []wadmapi.Host) View {
 			}
 		}
 	}
-	v.Parts = append(append(v.Parts, links...), configs...)
+	links = append(links, configs...)
+	for i := range links {
+		links[i].Unknown = released(v.App, hosts) // the server looks after them no more, and has left them in place
+	}
+	v.Parts = append(v.Parts, links...)
 	return v
+}
+
+// released tells whether something of the application runs on that was let go.
+func released(app string, hosts []wadmapi.Host) bool {
+	return slices.ContainsFunc(hosts, func(h wadmapi.Host) bool {
+		return slices.ContainsFunc(h.Runs, func(r wadmapi.Running) bool { return r.App == app && r.Released })
+	})
 }
 
 // setWith tells whether configs are set: the server has no line of its own for them, but "deployed" includes them.
