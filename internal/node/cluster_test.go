@@ -78,6 +78,9 @@ func TestTheRightfulOwnerTakesOverWithoutACommand(t *testing.T) {
 		if n := w.commands() - sent; n != 0 {
 			t.Errorf("the hand-over sent %d commands\n%s", n, w.log)
 		}
+		if n := w.log.Count("does not own the lattice any more"); n != 0 {
+			t.Errorf("a hand-over was told as a loss\n%s", w.log)
+		}
 		if kind, message := w.status("default"); kind != "deployed" || message != "" {
 			t.Errorf("status %s: %q", kind, message)
 		}
@@ -169,6 +172,9 @@ func TestALatticeStaysWithWhoCanWorkForIt(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		cut.off.Store(true)
 		w.until("host-b owns the lattice", 6*time.Second, func() bool { return w.owner("default") == "host-b 2" })
+		if n := w.log.Count("this process does not own the lattice any more"); n != 1 {
+			t.Errorf("the loss of the lease was said %d times\n%s", n, w.log)
+		}
 		for range 60 {
 			time.Sleep(5 * time.Second)
 			if got := w.owner("default"); got != "host-b 2" {

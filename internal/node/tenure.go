@@ -34,6 +34,7 @@ type tenure struct {
 	giving  time.Duration // since when the lattice is being handed over; 0 = it is not
 	known   time.Duration // since when the lattice is known to this process
 	heard   time.Duration // when the store answered last; 0 = never
+	trouble error         // of the last write of the lease
 	sight   sight
 }
 
@@ -95,7 +96,7 @@ func (t *tenure) run(ctx context.Context) {
 			done = nil
 			t.end()
 		case <-t.over():
-			t.life = nil
+			t.ended()
 		case answer := <-t.answers:
 			answer.Look = in.Look
 			in, t.busy = answer, false
@@ -123,9 +124,20 @@ func (t *tenure) end() {
 	}
 }
 
+// ended notes that the owner is gone. That it was not meant to go is worth a warning: nobody acts on the lattice until somebody has the lease.
+func (t *tenure) ended() {
+	if !t.ending && t.giving == 0 {
+		t.log.Warn("this process does not own the lattice any more: its lease could not be renewed", "epoch", t.life.epoch, "error", t.trouble)
+	}
+	t.life = nil
+}
+
 // took notes that the store has answered.
 func (t *tenure) took(in store.LeaseInput) {
 	t.p.statuses.note(t.lattice, in)
+	if in.Written != nil {
+		t.trouble = in.Written.Err
+	}
 	switch {
 	case in.Written != nil && (in.Written.Err == nil || errors.Is(in.Written.Err, store.ErrConflict)),
 		in.Read != nil && (in.Read.Err == nil || errors.Is(in.Read.Err, store.ErrNotFound)):
