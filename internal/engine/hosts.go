@@ -243,8 +243,23 @@ func (e *Engine) expired(outs []ledger.Outcome) {
 			e.unanswered(h.ID, false)
 			continue
 		}
-		e.touched(e.state.CastDoubt(h.ID, e.keyOf(c), e.now))
+		key := e.keyOf(c)
+		if key.ID == "" {
+			key = byRef(key, c.Target.Ref)
+		}
+		e.touched(e.state.CastDoubt(h.ID, key, e.now))
 	}
+}
+
+// byRef stands for a key of which only the reference is known. No id looks like one.
+func byRef(k lattice.Key, ref string) lattice.Key {
+	k.ID = lattice.NormaliseRef(ref)
+	return k
+}
+
+// doubted says that an absence of the key somewhere is not proven yet, or one of the reference from before it led to a key.
+func (e *Engine) doubted(k lattice.Key, ref string) bool {
+	return len(e.doubts) > 0 && (len(e.doubts[k]) > 0 || len(e.doubts[byRef(k, ref)]) > 0)
 }
 
 // keyOf is what the command is about. Where its reference was not known to lead to an id yet, that may have been learned since, from another host.

@@ -17,7 +17,7 @@ func (e *Engine) belief(a *app) plan.Belief {
 		StartAt: lattice.Never,
 		Frozen:  e.frozen(),
 		Deaf:    func(id lattice.HostID, key string) bool { return e.isDeaf(place{id, key}) },
-		Doubted: func(k lattice.Key) bool { return len(e.doubts[k]) > 0 },
+		Doubted: e.doubted,
 		Silent: func(id lattice.HostID) bool {
 			h := e.state.Host(id)
 			if h == nil {

@@ -98,6 +98,8 @@ func (j *job) failures() {
 		case j.part.Held && j.Now < b.Until:
 			j.part.Gaps = append(j.part.Gaps, Gap{Component: j.r.Name, Why: BackingOff, Host: c.Host, Detail: b.Last, Tries: b.Tries, Until: b.Until, Pause: b.Pause})
 			j.wake(b.Until)
+		case j.part.Held:
+			j.part.Gaps = append(j.part.Gaps, Gap{Component: j.r.Name, Why: Retrying, Host: c.Host, Detail: b.Last, Tries: b.Tries}) // as soon as that is known
 		case j.part.Open+j.part.Sent > 0:
 			j.part.Told = append(j.part.Told, "It failed on host "+string(c.Host)+": "+b.Last)
 			return
@@ -291,7 +293,7 @@ func (j *job) held() bool {
 		j.part.Changing = true
 		return true
 	}
-	if mayStart(&j.View, j.key) {
+	if mayStart(&j.View, j.key, j.r.Ref) {
 		return false
 	}
 	j.part.Held = true

@@ -18,12 +18,12 @@ type View struct {
 
 // Belief is what the owner may conclude now. The engine writes it.
 type Belief struct {
-	MayStart bool                              // what is missing is really missing: see design §5.2
-	StartAt  time.Duration                     // when MayStart will be true by time alone; Never while nobody can say
-	Doubted  func(lattice.Key) bool            // an absence of the key somewhere is not proven yet
-	Silent   func(lattice.HostID) bool         // it missed two heartbeats and is being asked: nothing new is given to it
-	Deaf     func(lattice.HostID, string) bool // what runs of the component's id there gets no calls
-	Frozen   bool                              // disconnected, or many hosts vanished at once: nothing is done
+	MayStart bool                                 // what is missing is really missing: see design §5.2
+	StartAt  time.Duration                        // when MayStart will be true by time alone; Never while nobody can say
+	Doubted  func(k lattice.Key, ref string) bool // an absence of the key, or of the reference, somewhere is not proven yet
+	Silent   func(lattice.HostID) bool            // it missed two heartbeats and is being asked: nothing new is given to it
+	Deaf     func(lattice.HostID, string) bool    // what runs of the component's id there gets no calls
+	Frozen   bool                                 // disconnected, or many hosts vanished at once: nothing is done
 }
 
 // isOurs says that an item bears the application's annotation. On a 1.x host it must bear the manager's as well: a foreign tool may have
@@ -57,8 +57,8 @@ func isFresh(v *View, app string, host lattice.HostID, key lattice.Key, t ledger
 }
 
 // mayStart says that a missing instance of the key may be taken for missing.
-func mayStart(v *View, key lattice.Key) bool {
-	return !v.Belief.Frozen && v.Belief.MayStart && (key.ID == "" || v.Belief.Doubted == nil || !v.Belief.Doubted(key))
+func mayStart(v *View, key lattice.Key, ref string) bool {
+	return !v.Belief.Frozen && v.Belief.MayStart && (v.Belief.Doubted == nil || !v.Belief.Doubted(key, ref))
 }
 
 // mayUse says that the host can be sent anything at all: it lives, and what it understands is known.
@@ -120,7 +120,10 @@ func mayScale(v *View, c *ledger.Command, key lattice.Key, item *lattice.Item, h
 	case c.To < c.From:
 		return have == c.From && mayStop(v, c.App, c.Host, key, c.Target) && c.Ahead == aheadOf(v, c.App, c.Host, item, c.Target)
 	}
-	return (have == c.From || key.ID == "" && c.From == 0) && hasSpoken(v.State.Host(c.Host))
+	if c.To > c.From && (!mayStart(v, key, c.Target.Ref) || !hasSpoken(v.State.Host(c.Host))) {
+		return false
+	}
+	return have == c.From || key.ID == "" && c.From == 0
 }
 
 // mayDelete says that what nothing is seen to use may be taken for unused: every live host has said, to this owner and since it was last doubted, what

@@ -105,7 +105,7 @@ func TestIsFresh(t *testing.T) {
 }
 
 func TestMayStart(t *testing.T) {
-	doubted := func(k lattice.Key) bool { return k == echoKey }
+	doubted := func(k lattice.Key, ref string) bool { return k == echoKey || ref == "echo:2" }
 	for _, tc := range []struct {
 		name   string
 		belief Belief
@@ -117,10 +117,14 @@ func TestMayStart(t *testing.T) {
 		{"the lattice is frozen", Belief{MayStart: true, Frozen: true}, echoKey, false},
 		{"this key is doubted somewhere", Belief{MayStart: true, Doubted: doubted}, echoKey, false},
 		{"another key is", Belief{MayStart: true, Doubted: doubted}, lattice.Key{ID: "shop-cart"}, true},
-		{"an id that nobody knows cannot be doubted", Belief{MayStart: true, Doubted: func(lattice.Key) bool { return true }}, lattice.Key{}, true},
+		{"nobody knows the id, and the reference is doubted", Belief{MayStart: true, Doubted: doubted}, lattice.Key{Link: "default"}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := mayStart(&View{Belief: tc.belief}, tc.key); got != tc.want {
+			ref := "echo:1"
+			if tc.key.ID == "" {
+				ref = "echo:2"
+			}
+			if got := mayStart(&View{Belief: tc.belief}, tc.key, ref); got != tc.want {
 				t.Errorf("got %t", got)
 			}
 		})
@@ -255,7 +259,7 @@ func TestWhatIsMissingWaitsUntilItIsBelieved(t *testing.T) {
 	}{
 		{"until a time", Belief{StartAt: 20 * sec}, 20 * sec},
 		{"until somebody speaks", Belief{StartAt: lattice.Never}, lattice.Never},
-		{"while the key is doubted", Belief{MayStart: true, StartAt: lattice.Never, Doubted: func(lattice.Key) bool { return true }}, lattice.Never},
+		{"while the key is doubted", Belief{MayStart: true, StartAt: lattice.Never, Doubted: func(lattice.Key, string) bool { return true }}, lattice.Never},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := given(app(component("echo", scaled(2))), host("N1"), host("N2"), runs("N1", "echo", 1, "default"), input(func(in *Input) { in.Belief = tc.belief }))

@@ -24,14 +24,15 @@ type world struct {
 	source   map[string]string // of the last manifest of each application
 	judge    *judge
 	trail    []string
-	blind    bool // it is not the owner who speaks
-	followed bool // an owner has crashed, and another followed
+	blind    bool            // it is not the owner who speaks
+	followed bool            // an owner has crashed, and another followed
+	orphaned map[string]bool // deleted and let go: there is no model, so the API passes on no undeploy and no delete
 }
 
 var zones = []string{"a", "b", "c"}
 
 func newWorld(t *rapid.T) *world {
-	w := &world{t: t, want: map[string]*oam.Manifest{}, versions: map[string]int{}, source: map[string]string{}}
+	w := &world{t: t, want: map[string]*oam.Manifest{}, versions: map[string]int{}, source: map[string]string{}, orphaned: map[string]bool{}}
 	w.otp = rapid.Bool().Draw(t, "otp")
 	dialect, version := wasmbus.DialectV1, ""
 	if w.otp {
@@ -197,7 +198,7 @@ func (w *world) provider(b *strings.Builder, app string) {
 // act does one random thing.
 func (w *world) act() {
 	app := rapid.SampledFrom([]string{"app1", "app2"}).Draw(w.t, "app")
-	switch rapid.SampledFrom([]string{"deploy", "deploy", "deploy", "tweak", "tweak", "redeploy", "undeploy", "delete", "release", "kill", "stop", "return", "join", "slow", "crash", "foreign", "restart", "cut", "heal", "fall", "mute", "blind"}).Draw(w.t, "act") {
+	switch act := rapid.SampledFrom([]string{"deploy", "deploy", "deploy", "tweak", "tweak", "redeploy", "undeploy", "delete", "release", "kill", "stop", "return", "join", "slow", "crash", "foreign", "restart", "cut", "heal", "fall", "mute", "blind"}).Draw(w.t, "act"); act {
 	case "deploy":
 		w.deploy(app, w.manifest(app))
 	case "tweak":
@@ -210,22 +211,10 @@ func (w *world) act() {
 			w.judge.askedFor(app)
 			w.p.Deploy(m)
 		}
-	case "release":
-		op := rapid.SampledFrom([]engine.Operation{engine.Undeploy, engine.Undeploy, engine.Delete}).Draw(w.t, "release by")
-		w.note("%s %s, letting go", op, app)
-		delete(w.want, app)
-		w.judge.letGo(app)
-		w.p.Release(app, op)
-	case "undeploy":
-		w.note("undeploy %s", app)
-		delete(w.want, app)
-		w.judge.askedFor(app)
-		w.p.Undeploy(app)
-	case "delete":
-		w.note("delete %s", app)
-		delete(w.want, app)
-		w.judge.askedFor(app)
-		w.p.Delete(app)
+	case "release", "undeploy", "delete":
+		if !w.orphaned[app] {
+			w.withdraw(app, act)
+		}
 	case "kill":
 		w.fault("kill", w.p.Cluster.Kill)
 	case "stop":
@@ -299,10 +288,32 @@ func (w *world) fall() {
 
 func (w *world) deploy(app string, m *oam.Manifest) {
 	w.want[app] = m
+	delete(w.orphaned, app)
 	w.judge.askedFor(app)
 	w.judge.deployed(app, m)
 	w.note("deploy %s", oam.Canonical(m))
 	w.p.Deploy(m)
+}
+
+// withdraw takes an application back, and stops what runs or lets it go.
+func (w *world) withdraw(app, act string) {
+	delete(w.want, app)
+	switch act {
+	case "release":
+		op := rapid.SampledFrom([]engine.Operation{engine.Undeploy, engine.Undeploy, engine.Delete}).Draw(w.t, "release by")
+		w.note("%s %s, letting go", op, app)
+		w.orphaned[app] = op == engine.Delete
+		w.judge.letGo(app)
+		w.p.Release(app, op)
+	case "undeploy":
+		w.note("undeploy %s", app)
+		w.judge.askedFor(app)
+		w.p.Undeploy(app)
+	case "delete":
+		w.note("delete %s", app)
+		w.judge.askedFor(app)
+		w.p.Delete(app)
+	}
 }
 
 func (w *world) fault(name string, do func(string) error) {
