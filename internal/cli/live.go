@@ -138,11 +138,7 @@ func liveLines(m *Moment) []string {
 // plainLine is what a log shows of a part.
 func plainLine(p *Part) string {
 	if p.Kind == "link" {
-		state := "not linked"
-		if p.Have == 1 {
-			state = "linked"
-		}
-		return strings.TrimRight(fmt.Sprintf("%s  %s  %s", p.Name, state, p.Message), " ")
+		return strings.TrimRight(fmt.Sprintf("%s  %s  %s", p.Name, standing(p), p.Message), " ")
 	}
 	words := []string{p.Name, count(p)}
 	if where := places(p); where != "" {

@@ -124,22 +124,29 @@ func remark(v *View, i int, took map[int]time.Duration) string {
 	switch {
 	case p.Message != "":
 		words = append(words, p.Message)
-	case p.Unknown && (p.Kind == "link" || p.Kind == "config"):
-		words = append(words, "left in place")
-	case p.Kind == "link" && p.Have == 1:
-		words = append(words, "linked")
-	case p.Kind == "link":
-		words = append(words, "not linked")
-	case p.Kind == "config" && p.Have == 1:
-		words = append(words, "set")
-	case p.Kind == "config":
-		words = append(words, "not confirmed")
+	case p.Kind == "link" || p.Kind == "config":
+		words = append(words, standing(p))
 	case p.done() && p.Want > 0 && took[i] > 0 && p.Kind == "provider":
 		words = append(words, "started in "+roughly(took[i]))
 	case p.Status != "" && p.Status != wadmapi.StatusDeployed:
 		words = append(words, string(p.Status))
 	}
 	return strings.Join(words, ", ")
+}
+
+// standing says of a link or a config whether it is there.
+func standing(p *Part) string {
+	switch {
+	case p.Unknown:
+		return "left in place"
+	case p.Kind == "link" && p.Have == 1:
+		return "linked"
+	case p.Kind == "link":
+		return "not linked"
+	case p.Have == 1:
+		return "set"
+	}
+	return "not confirmed"
 }
 
 // roughly is a duration for people.
