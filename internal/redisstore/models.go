@@ -528,29 +528,3 @@ func (s *Store) onlySets(ctx context.Context, keys []string, all map[string]stru
 	}
 	return err
 }
-
-// recent keeps the last models that went through this process, for a write that follows a read needs to know what is stored already.
-type recent struct {
-	mu   sync.Mutex
-	held map[[2]string]listed
-}
-
-const recentMost = 512
-
-func newRecent() *recent { return &recent{held: map[[2]string]listed{}} }
-
-func (r *recent) put(lattice string, m store.Model, rev store.Revision) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.held) >= recentMost {
-		clear(r.held)
-	}
-	r.held[[2]string{lattice, m.Name}] = listed{m.Clone(), rev}
-}
-
-func (r *recent) get(lattice, app string, rev store.Revision) (store.Model, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	l := r.held[[2]string{lattice, app}]
-	return l.model, rev != 0 && l.rev == rev
-}

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unsafe"
 
@@ -424,39 +423,3 @@ var termHead = func() string {
 	empty := "\x00\x00\x00\x00"
 	return string(data[:len(data)-len(empty)-len("d\x00\x06vetted")-len("m"+empty)])
 }()
-
-// foreign keeps what was read from terms that 0.3.0 wrote, for reading them takes longer than all the rest of a list.
-type foreign struct {
-	mu   sync.Mutex
-	read map[string]foreignVersion // by key
-}
-
-type foreignVersion struct {
-	data    string
-	version store.Version
-	err     error
-}
-
-// foreignMost bounds what is remembered.
-const foreignMost = 4096
-
-func newForeign() *foreign { return &foreign{read: map[string]foreignVersion{}} }
-
-func (f *foreign) version(lattice, app, version, data string) (store.Version, error) {
-	key := versionPrefix(lattice, app) + version
-	f.mu.Lock()
-	known, ok := f.read[key]
-	f.mu.Unlock()
-	if ok && known.data == data && known.version.Version == version {
-		return known.version, known.err
-	}
-	v, err := decodeVersion(app, version, []byte(data))
-	v.Version = version
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.read) >= foreignMost {
-		clear(f.read)
-	}
-	f.read[key] = foreignVersion{data, v, err}
-	return v, err
-}

@@ -97,7 +97,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 
 // OpenTarget is Open for a URL that was parsed already.
 func OpenTarget(ctx context.Context, target *Target, o Options) (*Store, error) {
-	s := &Store{opts: o.withDefaults(), at: target.String(), recent: newRecent(), foreign: newForeign()}
+	s := &Store{opts: o.withDefaults(), at: target.String(), recent: &recent{}, foreign: &foreign{}}
 	s.rdb = target.client(s.opts)
 	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.follower = newFollower(s)
