@@ -15,7 +15,7 @@ const parts = 21
 
 var (
 	quoted    = regexp.MustCompile("`([^`]+)`")
-	namesTest = regexp.MustCompile("`Test[A-Z0-9]\\w*`")
+	namesTest = regexp.MustCompile("`([a-z0-9/]+\\.)?Test[A-Z0-9]\\w*`")
 	// proofs are the ways in which a part can be known to be right, and nothing else counts as one.
 	proofs = []string{"a recorded real program", "a real program's source", "our simulator alone"}
 )

@@ -21,12 +21,15 @@ const eventsVariable = "WADM_TEST_EVENTS"
 // pages are the documents in which tests are named, from the root.
 var pages = []string{"README*.md", "docs/*.md", "docs/*/*.md", "deploy/*/*.md", "deploy/*/*/*.md"}
 
-// named is one test that a page names.
+// module is the path of our packages; those of another module below it, too.
+const module = "github.com/wadm-go/wadm/"
+
+// named is one test that a page names. Where several packages have one of that name, a page may say which it means: internal/redisstore.TestStore.
 type named struct{ page, test string }
 
 func (n named) String() string { return n.page + ": names " + n.test }
 
-var testName = regexp.MustCompile("`(Test[A-Z0-9]\\w*)`")
+var testName = regexp.MustCompile("`((?:[a-z0-9/]+\\.)?Test[A-Z0-9]\\w*)`")
 
 // readPages collects what the pages below dir name: each test at the first place that names it.
 func readPages(t testing.TB, dir string) []named {
@@ -61,7 +64,7 @@ func readPages(t testing.TB, dir string) []named {
 	return all
 }
 
-// declared are the names of the test functions below dir, those of other modules and build tags included.
+// declared are the names of the test functions below dir, by themselves and behind the folder; those of other modules and build tags included.
 func declared(t testing.TB, dir string) map[string]bool {
 	t.Helper()
 	tests := map[string]bool{}
@@ -84,7 +87,12 @@ func declared(t testing.TB, dir string) map[string]bool {
 		}
 		for _, decl := range file.Decls {
 			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil && strings.HasPrefix(f.Name.Name, "Test") && takesT(f.Type) {
+				rel, err := filepath.Rel(dir, filepath.Dir(path))
+				if err != nil {
+					return err
+				}
 				tests[f.Name.Name] = true
+				tests[filepath.ToSlash(rel)+"."+f.Name.Name] = true
 			}
 		}
 		return nil
@@ -108,14 +116,15 @@ func takesT(f *ast.FuncType) bool {
 	return ok && sel.Sel.Name == "T"
 }
 
-// outcome is what became of one test in the whole run; one name may be that of tests in several packages.
+// outcome is what became of the tests of one name in the whole run, in all packages or in one.
 type outcome struct {
 	passed int
 	failed []string // package, and what of the test
 	left   []string // likewise, skipped
 }
 
-// readEvents sums up what `go test -json` told. What is no event is passed over: a compiler may write between them.
+// readEvents sums up what `go test -json` told, by the name of a test and by package and name. What is no event is passed over: a compiler may write
+// between them.
 func readEvents(events []byte) map[string]*outcome {
 	all := map[string]*outcome{}
 	for line := range bytes.Lines(events) {
@@ -124,21 +133,26 @@ func readEvents(events []byte) map[string]*outcome {
 			continue
 		}
 		top, _, part := strings.Cut(e.Test, "/")
-		o := all[top]
-		if o == nil {
-			o = &outcome{}
-			all[top] = o
-		}
-		switch where := e.Package + " " + e.Test; {
-		case e.Action == "pass" && !part:
-			o.passed++
-		case e.Action == "fail":
-			o.failed = append(o.failed, where)
-		case e.Action == "skip":
-			o.left = append(o.left, where)
+		for _, key := range []string{top, strings.TrimPrefix(e.Package, module) + "." + top} {
+			if all[key] == nil {
+				all[key] = &outcome{}
+			}
+			all[key].add(e.Action, e.Package+" "+e.Test, part)
 		}
 	}
 	return all
+}
+
+// add takes one event of a test or, with part, of a part of it.
+func (o *outcome) add(action, where string, part bool) {
+	switch {
+	case action == "pass" && !part:
+		o.passed++
+	case action == "fail":
+		o.failed = append(o.failed, where)
+	case action == "skip":
+		o.left = append(o.left, where)
+	}
 }
 
 // missing are the findings about names of which there is no test.
@@ -191,10 +205,7 @@ func TestNamedTestsRan(t *testing.T) {
 
 func TestWhatIsMissingFailedOrSkippedIsSeen(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, "docs"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	page := "`TestGood`, `TestGone`\n| `TestBad` | `TestSkipped` |\n`TestHalf` `TestAbsent` TestNoName `Testing` `TestMain` `TestTwice` `TestGood` `TestGone`\n"
+	page := "`TestGood`, `TestGone`\n| `TestBad` | `TestSkipped` |\n`TestHalf` `TestAbsent` TestNoName `Testing` `TestMain` `TestTwice` `TestGood` `TestGone`\n`a/b.TestStore` `a/c.TestStore` `a/d.TestStore`\n"
 	code := `package a
 func TestGood(t *testing.T) {}
 func TestBad(t *testing.T) {}
@@ -206,7 +217,11 @@ func TestMain(m *testing.M) {}
 func (x y) TestGone(t *testing.T) {}
 // func TestGone(t *testing.T) {}
 `
-	for name, text := range map[string]string{"docs/page.md": page, "a_test.go": code} {
+	store := "package s\nfunc TestStore(t *testing.T) {}\n"
+	for name, text := range map[string]string{"docs/page.md": page, "a_test.go": code, "a/b/b_test.go": store, "a/c/c_test.go": store} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -223,12 +238,16 @@ func (x y) TestGone(t *testing.T) {}
 {"Action":"pass","Package":"p","Test":"TestTwice"}
 {"Action":"fail","Package":"q","Test":"TestTwice"}
 {"Action":"fail","Package":"p"}
+{"Action":"pass","Package":"github.com/wadm-go/wadm/a/b","Test":"TestStore"}
+{"Action":"skip","Package":"github.com/wadm-go/wadm/a/c","Test":"TestStore/part"}
+{"Action":"pass","Package":"github.com/wadm-go/wadm/a/c","Test":"TestStore"}
 `
 	names := readPages(t, dir)
 	got := strings.Join(append(missing(names, declared(t, dir)), unproved(names, readEvents([]byte(events)))...), "\n")
 	want := strings.Join([]string{
 		"docs/page.md:1: names TestGone, and there is no such test",
 		"docs/page.md:3: names TestMain, and there is no such test",
+		"docs/page.md:4: names a/d.TestStore, and there is no such test",
 		"docs/page.md:1: names TestGone, which did not run",
 		"docs/page.md:2: names TestBad, which failed: p TestBad",
 		"docs/page.md:2: names TestSkipped, which was skipped: p TestSkipped",
@@ -236,6 +255,8 @@ func (x y) TestGone(t *testing.T) {}
 		"docs/page.md:3: names TestAbsent, which did not run",
 		"docs/page.md:3: names TestMain, which did not run",
 		"docs/page.md:3: names TestTwice, which failed: q TestTwice",
+		"docs/page.md:4: names a/c.TestStore, which was skipped: github.com/wadm-go/wadm/a/c TestStore/part",
+		"docs/page.md:4: names a/d.TestStore, which did not run",
 	}, "\n")
 	if got != want {
 		t.Errorf("found:\n%s\nwant:\n%s", got, want)
