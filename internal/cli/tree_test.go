@@ -164,6 +164,29 @@ spec:
 	}
 }
 
+// An OTP host goes on reporting the reference from before an update in place, so what it was updated to counts.
+func TestUpdatedInstancesAreThoseOfTheirNewImage(t *testing.T) {
+	m := parse(t, `apiVersion: core.oam.dev/v1beta1
+kind: Application
+metadata: {name: clinic, annotations: {version: v2}}
+spec:
+  components:
+    - name: ui
+      type: actor
+      properties: {image: "registry.example/ui:2"}
+      traits:
+        - {type: spreadscaler, properties: {replicas: 3}}
+`)
+	run := wadmapi.Running{Kind: "component", ID: "MABC", Reference: "registry.example/ui:1", Count: 1, App: "clinic", Component: "ui"}
+	updated, beyond := run, run
+	updated.Updated, updated.Count = "registry.example/ui:2", 2
+	beyond.Reference, beyond.Updated = "registry.example/ui:2", "registry.example/ui:3"
+	want := []Part{{Kind: "component", Name: "ui", About: "registry.example/ui:2", Want: 3, Have: 2, Old: 2, Where: []Placed{{"host-a", 2}}}}
+	if diff := cmp.Diff(want, look(m, wadmapi.Status{}, []wadmapi.Host{hostWith("host-a", run, updated, beyond)}).Parts); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestADaemonWantsOneOnEachHostThatFits(t *testing.T) {
 	m := parse(t, strings.Replace(hello, "{type: spreadscaler, properties: {instances: 6}}",
 		"{type: daemonscaler, properties: {instances: 2, spread: [{name: east, requirements: {zone: a}}]}}", 1))

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -137,7 +138,7 @@ func lookAt(m *oam.Manifest, c *oam.Component, hosts []wadmapi.Host) Part {
 			if r.App != m.Metadata.Name || r.Kind != p.Kind || !isOf(&r, c.Name, id, image) {
 				continue
 			}
-			if bareReference(r.Reference) == image || r.Reference == "" {
+			if ref := cmp.Or(r.Updated, r.Reference); bareReference(ref) == image || ref == "" { // after an update in place hosts go on reporting the old one
 				n += r.Count
 			} else {
 				p.Old += r.Count
