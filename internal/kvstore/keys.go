@@ -3,6 +3,8 @@ package kvstore
 import (
 	"fmt"
 	"strings"
+
+	"github.com/wadm-go/wadm/wadmapi"
 )
 
 // key is a legal key of a bucket, made by the functions below and nowhere else.
@@ -30,17 +32,7 @@ func build(form string, names ...string) (key, error) {
 }
 
 // legal is what fits between the dots of a key. NATS would also take / and =; no name of ours has them, and 0.21.1 refuses them too.
-func legal(name string) bool {
-	if name == "" || len(name) > 255 {
-		return false
-	}
-	for _, c := range []byte(name) {
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
-			return false
-		}
-	}
-	return true
-}
+func legal(name string) bool { return wadmapi.ValidName(name) == nil }
 
 // runKeyParts is what a key of the run bucket says.
 type runKeyParts struct {

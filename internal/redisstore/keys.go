@@ -3,6 +3,8 @@ package redisstore
 import (
 	"net/url"
 	"strings"
+
+	"github.com/wadm-go/wadm/wadmapi"
 )
 
 // The keys of 0.3.0.
@@ -47,14 +49,4 @@ func latticeOf(key string) (lattice string, ok bool) {
 }
 
 // fresh says whether a new record may have this name. What is stored already may have any.
-func fresh(name string) bool {
-	if name == "" || len(name) > 255 {
-		return false
-	}
-	for _, c := range []byte(name) {
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
-			return false
-		}
-	}
-	return true
-}
+func fresh(name string) bool { return wadmapi.ValidName(name) == nil }
