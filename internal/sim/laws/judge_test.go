@@ -27,6 +27,7 @@ type judge struct {
 	all     map[string][]*oam.Manifest
 	foreign map[string]time.Duration // "host id": since when it holds the id for somebody else
 	broke   time.Duration            // when a host stopped or died last
+	fallen  time.Duration            // when an instance began to fall last
 	loose   map[string]*loose        // applications that were let go
 }
 
@@ -237,6 +238,9 @@ func (j *judge) notTooMany(c *ledger.Command, truth *sim.Truth, at time.Duration
 	}
 	if j.w.otp && j.anyForeign() {
 		return // an OTP host's word that a start failed names the image alone: somebody else's failure of the same image is taken for ours
+	}
+	if j.w.otp && j.fallen > 0 && at-j.fallen < 3*time.Second {
+		return // an OTP host tells of an instance that it starts again just as of one of ours that has come
 	}
 	scaler, daemon := scalerOf(comp)
 	known := j.known()

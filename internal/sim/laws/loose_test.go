@@ -71,6 +71,7 @@ func (j *judge) broken(host string) {
 
 // fell: something has ended by itself.
 func (j *judge) fell() {
+	j.fallen = j.w.p.Bus.Now()
 	for _, l := range j.loose {
 		clear(l.ran)
 	}
