@@ -161,6 +161,7 @@ type (
 		Ref         string
 		Annotations Annotations
 		Instance    string
+		Shown       time.Duration // when an inventory showed the instance before this event came; 0: none did. The engine adds it
 	}
 
 	// Stopped is the end of an instance, or of a provider. Annotations are nil where the host does not say.

@@ -226,7 +226,7 @@ func TestPeriod(t *testing.T) {
 func TestViews(t *testing.T) {
 	s, _ := folded(
 		step{0, HostStarted{Host: n2, Dialect: V1, Labels: map[string]string{"zone": "a", "gpu": "yes"}}}, step{0, HostStarted{Host: n1, Dialect: V1}},
-		step{sec, Scaled{n2, web, "web:1", shop, 2}}, step{sec, Scaled{n1, web, "web:1", shop, 1}}, step{sec, Started{n1, http, "http:1", blog, ""}}, step{sec, Scaled{n1, echo, "echo:1", nil, 5}})
+		step{sec, Scaled{n2, web, "web:1", shop, 2}}, step{sec, Scaled{n1, web, "web:1", shop, 1}}, step{sec, Started{n1, http, "http:1", blog, "", 0}}, step{sec, Scaled{n1, echo, "echo:1", nil, 5}})
 	ids := func(hosts []*Host) (all string) {
 		for _, h := range hosts {
 			all += string(h.ID) + " "
@@ -278,7 +278,7 @@ func TestBoundsDropAndCount(t *testing.T) {
 	}{
 		{"a host id too long", HostStarted{Host: HostID(long)}},
 		{"a key too long", Scaled{n1, Key{ID: long}, "r", nil, 1}},
-		{"a reference too long", Started{n1, web, long, nil, "i"}},
+		{"a reference too long", Started{n1, web, long, nil, "i", 0}},
 		{"an inventory too long", Inventory{Host: n1, Asked: sec, Resources: many}},
 		{"a resource too long in an inventory", Inventory{Host: n1, Asked: sec, Resources: []Resource{{Key: Key{ID: long}, Groups: group(nil, 1)}}}},
 		{"too many labels", LabelsChanged{n1, labels}},

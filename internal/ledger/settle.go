@@ -151,7 +151,7 @@ func (l *Ledger) HostGone(host lattice.HostID, now time.Duration) []Outcome {
 func (l *Ledger) HostRestarted(host lattice.HostID, now time.Duration) []Outcome {
 	return l.each(host, func(e *Entry) (evidence, string, bool) {
 		near := l.mayHaveCrossed(e, now)
-		e.crossed = !near && !e.Acked
+		e.crossed = e.SentAt != Never && !near && !e.Acked
 		return restarted, "the host began anew", e.SentAt != Never && e.Acked && !near
 	}, now)
 }
@@ -191,8 +191,11 @@ func (e *Entry) scaled(ev *lattice.Scaled) bool {
 	return e.SentAt != Never && e.Target.Kind == ev.Key.Kind && e.Target.ID == ev.Key.ID && ev.Count == e.To && ours(e, ev.Annotations)
 }
 
-// started counts one instance more, and says that it was the last one.
+// started counts one instance more, and says that it was the last one. An inventory may have shown one of an earlier start before its event came.
 func (e *Entry) started(ev *lattice.Started) bool {
+	if ev.Shown > 0 && ev.Shown <= e.SentAt {
+		return false
+	}
 	if !e.Starting() || e.SentAt == Never || !names(e, ev.Key, ev.Ref) || !ours(e, ev.Annotations) {
 		return false
 	}

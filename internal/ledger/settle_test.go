@@ -233,6 +233,8 @@ func TestOnlyWhatIsMeantSettles(t *testing.T) {
 		{"our provider's start settles", scale(0, 1, asProvider), lattice.Started{Host: n1, Key: http, Ref: "http:1", Annotations: mine}, Settled},
 		{"somebody else's start of the same provider does not", scale(0, 1, asProvider), lattice.Started{Host: n1, Key: http, Ref: "http:1", Annotations: theirs}, Open},
 		{"a start without annotations does not", scale(0, 1, asProvider), lattice.Started{Host: n1, Key: http, Ref: "http:1"}, Open},
+		{"nor one of an instance that an inventory showed before the sending", scale(1, 2, otp), lattice.Started{Host: n1, Key: lattice.Key{ID: "MWEB"}, Ref: "registry.example/web:1", Annotations: mine, Instance: "i1", Shown: sec - 1}, Open},
+		{"one that an inventory showed after it does", scale(1, 2, otp), lattice.Started{Host: n1, Key: lattice.Key{ID: "MWEB"}, Ref: "registry.example/web:1", Annotations: mine, Instance: "i1", Shown: sec + 1}, Settled},
 		{"where the id is not known, the reference tells", scale(0, 1, otp), lattice.Started{Host: n1, Key: lattice.Key{ID: "MWEB"}, Ref: "registry.example/web:1", Annotations: mine}, Settled},
 		{"whatever its scheme", scale(0, 1, otp), lattice.Started{Host: n1, Key: lattice.Key{ID: "MWEB"}, Ref: "oci://registry.example/web:1", Annotations: mine}, Settled},
 		{"another reference does not", scale(0, 1, otp), lattice.Started{Host: n1, Key: lattice.Key{ID: "MWEB"}, Ref: "registry.example/web:2", Annotations: mine}, Open},
