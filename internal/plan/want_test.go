@@ -210,13 +210,3 @@ func TestARefusedManifestCommandsNothing(t *testing.T) {
 		t.Errorf("%d leftovers are told, 1 runs", res.Leftover)
 	}
 }
-
-func TestCanonicalJSON(t *testing.T) {
-	for _, tc := range []struct{ name, in, want string }{
-		{"keys are sorted and blanks dropped", `{"b": 1, "a": {"d": 2, "c": "x"}}`, `{"a":{"c":"x","d":2},"b":1}`},
-		{"nothing is an empty object", ``, `{}`},
-		{"what is no JSON stays as it is", `{"a"`, `{"a"`},
-	} {
-		t.Run(tc.name, func(t *testing.T) { same(t, "text", tc.want, CanonicalJSON([]byte(tc.in))) })
-	}
-}

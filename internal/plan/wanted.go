@@ -3,7 +3,6 @@ package plan
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -315,7 +314,7 @@ func (b *builder) contractLink(c *oam.Component, l *oam.LinkDef, at string) {
 	if name == "" {
 		name = oam.DefaultName
 	}
-	want := lattice.Link{Name: name, Contract: target.Properties.Contract, Values: CanonicalJSON(l.Values)}
+	want := lattice.Link{Name: name, Contract: target.Properties.Contract, Values: lattice.CanonicalJSON(l.Values)}
 	source, dest := b.m.EffectiveID(c), b.m.EffectiveID(target)
 	b.add(Link{
 		Component: c.Name, Want: want, SourceRef: c.Properties.Image, TargetRef: target.Properties.Image,
@@ -351,22 +350,6 @@ func (w *Wanted) shareSlots() {
 			}
 		}
 	}
-}
-
-// CanonicalJSON re-encodes a JSON value with sorted keys, so that equal values are equal texts. What is no JSON is returned as it is.
-func CanonicalJSON(raw []byte) string {
-	if len(raw) == 0 {
-		return "{}"
-	}
-	var v any
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return string(raw)
-	}
-	out, err := json.Marshal(v)
-	if err != nil {
-		return string(raw)
-	}
-	return string(out)
 }
 
 func managedOf(configs map[string]Config, names []string) []string {

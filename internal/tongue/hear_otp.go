@@ -176,20 +176,11 @@ func linkOTP(l wasmbus.OTPLinkdef) lattice.Link {
 	return lattice.Link{Source: l.ActorID, Target: l.ProviderID, Name: l.LinkName, Contract: l.ContractID, Values: canonicalValues(l.Values)}
 }
 
-// canonicalValues is the one spelling of a link's values that both sides of a comparison have: keys sorted, no space, numbers as Go
-// writes them, for a host may write them in another way than they were sent. No values are {}.
+// canonicalValues is the spelling of a link's values that both sides of a comparison have.
 func canonicalValues(v wasmbus.OTPValues) string {
-	out := make(map[string]any, len(v))
-	for key, raw := range v {
-		var value any
-		if json.Unmarshal(raw, &value) != nil {
-			value = nil // the codec has checked it; a broken value equals none of ours
-		}
-		out[key] = value
+	text, err := json.Marshal(v)
+	if err != nil || v == nil {
+		return "{}" // the codec has checked them; no values are {}
 	}
-	text, err := json.Marshal(out)
-	if err != nil {
-		return "{}"
-	}
-	return string(text)
+	return lattice.CanonicalJSON(text)
 }
