@@ -229,6 +229,7 @@ func (e *Engine) restore(a *app) {
 				App: a.name, Revision: a.revision(), Epoch: e.cfg.Epoch, Action: ledger.Scale, Reason: ledger.ReasonTooFew,
 				Host: lattice.HostID(a.run.Hosts[at[0]]), Target: in.Target, From: at[1], To: at[2], Component: in.Component,
 			}, e.now)
+			e.repeatAt(Question{Topic: AskInventory, Host: lattice.HostID(a.run.Hosts[at[0]])}, e.now+1)
 		}
 	}
 }

@@ -149,6 +149,9 @@ func (e *Engine) heard(id lattice.HostID) {
 	if h.Doubtful {
 		e.repeatAt(Question{Topic: AskInventory, Host: id}, e.now+e.cfg.Settings.Repeat/5)
 	}
+	if e.ledger.Inherits(id) {
+		e.repeat(Question{Topic: AskInventory, Host: id}) // what of it was told before we listened, no event tells again
+	}
 	if at := e.ledger.Decides(id); at != lattice.Never {
 		e.repeatAt(Question{Topic: AskInventory, Host: id}, at+1)
 	}

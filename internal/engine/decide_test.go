@@ -156,6 +156,22 @@ func TestTakingAway(t *testing.T) {
 		l.expect("it appears", "scale N1 web:1 1→0 (undeployed)")
 		l.statusIs("undeployed Manifest has been undeployed")
 	})
+	t.Run("the next owner says nothing of links that it has not read", func(t *testing.T) {
+		l := newLab(t, "N1", "N2").begin(wish(Deploy, linkedWeb("v1", "a")))
+		l.wait(sec)
+		l.hosts["N1"].gone, l.hosts["N2"].gone = true, true // one of them keeps the entry open
+		l.join("N3")
+		l.wait(5 * time.Minute)
+		l.step(wish(Undeploy, linkedWeb("v1", "a")))
+		l.wait(sec)
+		l.statusIs("undeployed Manifest has been undeployed")
+		if !l.lastRun().Deleting {
+			t.Fatalf("the record is %+v", l.lastRun())
+		}
+		l.follow()
+		l.wait(time.Minute)
+		compare(t, "told", []string{"shop undeployed Manifest has been undeployed"}, l.told)
+	})
 	t.Run("a host that died keeps the entry until it returns, and what it brings is stopped", func(t *testing.T) {
 		l := newLab(t, "N1", "N2").begin(wish(Deploy, webOf("v1", 2)))
 		l.hosts["N2"].mute = true

@@ -377,7 +377,11 @@ func (e *Engine) tell(a *app) {
 // tellDeleting tells how far an undeploy is. While nothing is seen of an earlier owner's and nothing is proven, what was told stands.
 func (e *Engine) tellDeleting(a *app) {
 	s := e.deletingStatus(a)
-	unseen := a.told == nil && a.leftover+a.owed+e.ledger.OpenOf(a.name) == 0
+	owed := a.owed
+	if e.state.LinksAsked() == lattice.Never && e.unread("") == "" {
+		owed = 0 // it stands for links that the lattice is about to tell
+	}
+	unseen := a.told == nil && a.leftover+owed+e.ledger.OpenOf(a.name) == 0
 	if !unseen || s.Status.Type == wadmapi.StatusUndeployed {
 		e.publish(a, s)
 	}

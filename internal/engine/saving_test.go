@@ -137,6 +137,24 @@ func TestIntentsOfAnEarlierOwner(t *testing.T) {
 		l.expect("all is there")
 		l.statusIs("deployed")
 	})
+	t.Run("what hosts without inventories in their heartbeats show is seen soon", func(t *testing.T) {
+		l := newLab(t, "N1", "N2")
+		l.otp = true
+		l.hosts["N1"].slow, l.hosts["N2"].slow = true, true
+		l.begin(wish(Deploy, webOf("v1", 2)))
+		runs := func(id lattice.HostID) {
+			r := asOurs(1)
+			r.Key, r.Groups[0].Instances = lattice.Key{ID: "Mweb"}, []string{"of-" + string(id)}
+			l.hosts[id].runs[r.Key] = r
+		}
+		runs("N1") // its event was told while nobody listened
+		l.follow()
+		l.wait(sec)
+		runs("N2")
+		l.wait(6 * sec)
+		l.expect("all is there")
+		l.statusIs("deployed")
+	})
 	t.Run("it does not appear until the deadline: it is tried elsewhere, and the status says so", func(t *testing.T) {
 		l := begun(t)
 		l.wait(Defaults().Ledger.ComponentStart + 5*sec)

@@ -208,6 +208,11 @@ func (l *Ledger) Restore(c Command, now time.Duration) *Entry {
 	return e
 }
 
+// Inherits says that the host may be at work on what an earlier owner asked of it.
+func (l *Ledger) Inherits(host lattice.HostID) bool {
+	return slices.ContainsFunc(l.byHost[host], func(e *Entry) bool { return e.Restored })
+}
+
 // Sent notes that the command goes out now. It is false if the entry is gone meanwhile.
 func (l *Ledger) Sent(id CommandID, now time.Duration) bool {
 	e := l.entries[id]
