@@ -114,9 +114,9 @@ func (e *Engine) measure(a *app) {
 			}
 		case n.began != lattice.Never && lattice.SameRef(it.Ref, n.To):
 			took := e.now - n.began
-			text := status.Interrupted(n.Host, took)
+			text := status.Interrupted(n.Component, n.Host, took)
 			a.measured, a.lasted[n.Component] = append(a.measured, text), took
-			e.interruptionNotice(a, wadmapi.EventInterruptionEnded, n, took, "interrupted for "+text)
+			e.interruptionNotice(a, wadmapi.EventInterruptionEnded, n, took, "interrupted: "+text)
 			delete(a.breaks, at)
 		default:
 			n.began = lattice.Never

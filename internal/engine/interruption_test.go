@@ -45,7 +45,7 @@ func TestAnInterruptionIsToldBeforehandAndMeasured(t *testing.T) {
 		l.expect("the new one may start", "scale N1 web:2 0→1 (too-few)")
 		l.wait(1200 * time.Millisecond)
 		starts(l, "web:2")
-		l.statusIs("deployed interrupted for 1.2s on N1")
+		l.statusIs("deployed interrupted: web for 1.2s on N1")
 		ended := l.news(wadmapi.EventInterruptionEnded)
 		if len(ended) != 1 {
 			t.Fatalf("told %+v", ended)
@@ -65,7 +65,7 @@ func TestAnInterruptionIsToldBeforehandAndMeasured(t *testing.T) {
 		compare(t, "told", "shop reconciling Scaling provider on 1 host(s) web:2 stops on N1 (1) before web:3 starts there, for a host runs a provider once; an interruption of about 1.2s is expected", l.told[0])
 		ends(l)
 		starts(l, "web:3")
-		l.statusIs("deployed interrupted for 0s on N1")
+		l.statusIs("deployed interrupted: web for 0s on N1")
 		l.hosts["N1"].slow = false
 		ends(l)
 		l.statusIs("deployed")

@@ -72,7 +72,7 @@ func TestALiveUpdateIsRemembered(t *testing.T) {
 		l.step(Observed{Events: []lattice.Event{lattice.Started{Host: "N1", Key: r.Key, Ref: "web:1", Annotations: r.Groups[0].Annotations, Instance: "i9"}}})
 		l.wait(10 * sec)
 		l.expect("tried in place, then stopped and started", update, "scale N1 web:1 2→0 (image-changed)", "scale N1 web:2 0→2 (too-few)")
-		l.statusIs("deployed interrupted for 0s on N1")
+		l.statusIs("deployed interrupted: web for 0s on N1")
 	})
 }
 

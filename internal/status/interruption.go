@@ -41,9 +41,9 @@ func Interruptions(of []plan.Interruption, expected time.Duration) string {
 	return what + "; an interruption of about " + seconds(max(expected, 100*time.Millisecond)) + " is expected"
 }
 
-// Interrupted says how long it was on one host.
-func Interrupted(host lattice.HostID, took time.Duration) string {
-	return fmt.Sprintf("%s on %s", seconds(took), host)
+// Interrupted says how long it was for one component on one host.
+func Interrupted(component string, host lattice.HostID, took time.Duration) string {
+	return fmt.Sprintf("%s for %s on %s", component, seconds(took), host)
 }
 
 func some(texts []string) string {
@@ -56,7 +56,7 @@ func some(texts []string) string {
 // WithInterruptions adds to a status how long the interruptions were that its change has brought, each as Interrupted says it.
 func WithInterruptions(s wadmapi.Status, each []string) wadmapi.Status {
 	if len(each) > 0 {
-		s.Status.Message = strings.TrimPrefix(s.Status.Message+", interrupted for "+some(each), ", ")
+		s.Status.Message = strings.TrimPrefix(s.Status.Message+", interrupted: "+some(each), ", ")
 	}
 	return s
 }

@@ -37,13 +37,13 @@ func TestWhatIsSaidOfInterruptions(t *testing.T) {
 			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
 		}
 	}
-	each := []string{Interrupted("N1", 1200*time.Millisecond), Interrupted("N2", time.Second)}
+	each := []string{Interrupted("web", "N1", 1200*time.Millisecond), Interrupted("kv", "N2", time.Second)}
 	s := WithInterruptions(wadmapi.Status{}, each)
-	if want := "interrupted for 1.2s on N1, 1s on N2"; s.Status.Message != want {
+	if want := "interrupted: web for 1.2s on N1, kv for 1s on N2"; s.Status.Message != want {
 		t.Errorf("%q, want %q", s.Status.Message, want)
 	}
 	s = WithInterruptions(wadmapi.Status{Status: wadmapi.StatusInfo{Message: "x"}}, each[:1])
-	if want := "x, interrupted for 1.2s on N1"; s.Status.Message != want {
+	if want := "x, interrupted: web for 1.2s on N1"; s.Status.Message != want {
 		t.Errorf("%q, want %q", s.Status.Message, want)
 	}
 }
