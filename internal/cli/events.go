@@ -231,6 +231,10 @@ func (p *eventPrinter) ownWords(t *client.Told) eventLine {
 		var d wadmapi.StatusEvent
 		_ = json.Unmarshal(data, &d)
 		return statusWords(&d)
+	case wadmapi.EventInterruptionExpected, wadmapi.EventInterruptionEnded:
+		var d wadmapi.InterruptionEvent
+		_ = json.Unmarshal(data, &d)
+		return p.interruptionWords(t.Name(), &d)
 	case wadmapi.EventHostFound, wadmapi.EventHostLost:
 		var d wadmapi.HostEvent
 		_ = json.Unmarshal(data, &d)
@@ -285,6 +289,14 @@ func statusWords(d *wadmapi.StatusEvent) eventLine {
 		l.colour = colourGood
 	case wadmapi.StatusFailed, wadmapi.StatusUnhealthy:
 		l.colour = colourBad
+	}
+	return l
+}
+
+func (p *eventPrinter) interruptionWords(name string, d *wadmapi.InterruptionEvent) eventLine {
+	l := eventLine{who: appVersion(d.App, d.Version), text: strings.ReplaceAll(d.Message, d.Host, p.host(d.Host))}
+	if name == wadmapi.EventInterruptionExpected {
+		l.text = d.Component + ": " + l.text
 	}
 	return l
 }
