@@ -47,7 +47,7 @@ type Options struct {
 	Now     func() time.Time // default time.Now
 	Entropy io.Reader        // for versions that we make, default crypto/rand; called from several goroutines
 	Workers int              // requests carried out at once, default 64
-	Timeout time.Duration    // for one request, default 10 s, the time clients wait
+	Timeout time.Duration    // for one request from its arrival, default 9 s: clients wait 10 s, and are to hear why
 }
 
 // UndeployDefault is what an undeploy or a delete does with what runs where the request does not say it.
@@ -109,7 +109,7 @@ func New(nc *nats.Conn, o Options) *Service {
 		o.Workers = 64
 	}
 	if o.Timeout <= 0 {
-		o.Timeout = 10 * time.Second
+		o.Timeout = 9 * time.Second
 	}
 	return &Service{
 		o: o, nc: nc, tongue: tongueOf(o.Generation),
@@ -170,28 +170,29 @@ func (s *Service) receive(m *nats.Msg) {
 		s.answer(m, wadmapi.NewError(err.Error()))
 		return
 	}
+	until := time.Now().Add(s.o.Timeout)
 	s.room <- struct{}{}
 	s.open.Add(1)
 	leave := func() { <-s.room; s.open.Done() }
 
 	switch {
 	case subject.Category != wadmapi.CategoryModel:
-		s.work.run(unordered(), s.guard(m, func() { s.extension(m, subject) }, leave))
+		s.work.run(unordered(), s.guard(m, func() { s.extension(m, subject, until) }, leave))
 	case subject.Op == wadmapi.OpPut:
-		s.receivePut(m, subject.Lattice, leave)
+		s.receivePut(m, subject.Lattice, until, leave)
 	default:
 		key := subject.Lattice + "." + subject.Name
 		if subject.Name == "" {
 			key = unordered()
 		}
-		job := s.guard(m, func() { s.model(m, subject) }, leave)
+		job := s.guard(m, func() { s.model(m, subject, until) }, leave)
 		s.intake.run(subject.Lattice, func() { s.work.run(key, job) })
 	}
 }
 
 // receivePut reads manifests side by side, for that is the long part of a put, and holds back what came later for the same lattice
 // until it is known which application the put is about.
-func (s *Service) receivePut(m *nats.Msg, lattice string, leave func()) {
+func (s *Service) receivePut(m *nats.Msg, lattice string, until time.Time, leave func()) {
 	type read struct {
 		request Request
 		refusal any
@@ -213,7 +214,7 @@ func (s *Service) receivePut(m *nats.Msg, lattice string, leave func()) {
 			leave()
 			return
 		}
-		s.work.run(lattice+"."+r.request.App, s.guard(m, func() { s.change(m, lattice, r.request) }, leave))
+		s.work.run(lattice+"."+r.request.App, s.guard(m, func() { s.change(m, lattice, r.request, until) }, leave))
 	})
 }
 
@@ -238,8 +239,8 @@ func (s *Service) guard(m *nats.Msg, job, leave func()) func() {
 	}
 }
 
-func (s *Service) extension(m *nats.Msg, subject wadmapi.Subject) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.o.Timeout)
+func (s *Service) extension(m *nats.Msg, subject wadmapi.Subject, until time.Time) {
+	ctx, cancel := context.WithDeadline(context.Background(), until)
 	defer cancel()
 	if reply, ok := s.beyond(ctx, subject); ok {
 		s.answer(m, reply)
@@ -271,7 +272,7 @@ func (s *Service) beyond(ctx context.Context, subject wadmapi.Subject) (any, boo
 }
 
 // model carries out a model operation other than put.
-func (s *Service) model(m *nats.Msg, subject wadmapi.Subject) {
+func (s *Service) model(m *nats.Msg, subject wadmapi.Subject, until time.Time) {
 	r, refusal := s.tongue.body(subject, m.Data)
 	if refusal != nil {
 		s.answer(m, refusal)
@@ -280,19 +281,25 @@ func (s *Service) model(m *nats.Msg, subject wadmapi.Subject) {
 	switch subject.Op {
 	case wadmapi.OpDeploy, wadmapi.OpUndeploy, wadmapi.OpDelete:
 		r.Generation, r.Lattice, r.LetGo, r.Stamp = s.o.Generation, subject.Lattice, s.o.letGo(), s.stamp()
-		s.change(m, subject.Lattice, r)
+		s.change(m, subject.Lattice, r, until)
 	default:
-		ctx, cancel := context.WithTimeout(context.Background(), s.o.Timeout)
+		ctx, cancel := context.WithDeadline(context.Background(), until)
 		defer cancel()
 		s.answer(m, s.tongue.show(subject, r, s.find(ctx, subject)))
 	}
 }
 
+// errTooLate is the end of a request whose turn came when its client had almost given up. It is not carried out: the client will think that it failed.
+var errTooLate = errors.New("those before it took too long, so nothing was done: try again")
+
 // change carries out a request that writes: decide and store, then the events, then the reply.
-func (s *Service) change(m *nats.Msg, lattice string, r Request) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.o.Timeout)
+func (s *Service) change(m *nats.Msg, lattice string, r Request, until time.Time) {
+	ctx, cancel := context.WithDeadline(context.Background(), until)
 	defer cancel()
-	d, err := s.writer.change(ctx, lattice, r)
+	d, err := Decision{}, errTooLate
+	if ctx.Err() == nil {
+		d, err = s.writer.change(ctx, lattice, r)
+	}
 	if err != nil {
 		s.o.Log.Error("an API request failed in the store", "op", r.Op, "lattice", lattice, "application", r.App, "err", err)
 		s.answer(m, s.tongue.reply(r, Outcome{Kind: Failed, Err: err}))

@@ -3,12 +3,14 @@ package api
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/wadm-go/wadm/internal/natstest"
+	"github.com/wadm-go/wadm/wadmapi"
 )
 
 // patience bounds every wait of a test; only a failing one reaches it.
@@ -88,5 +90,44 @@ func taken(ch chan *nats.Msg) []*nats.Msg {
 		default:
 			return all
 		}
+	}
+}
+
+// A store that does not answer holds up all requests on one application, and none of them stays without an answer: clients wait no longer for the last
+// than for the first. What comes too late is not done.
+func TestRequestsBehindASlowOneAreAnsweredInTime(t *testing.T) {
+	const limit = 300 * time.Millisecond
+	b := newBench(t, func(o *Options) { o.Generation, o.Timeout = wadmapi.Generation03, limit })
+	b.model("put", "metadata: {name: shop, annotations: {version: a}}\nspec: {components: []}\n")
+	hold := make(chan struct{})
+	b.store.before = func(call, _ string) error {
+		if call == "Model" {
+			<-hold
+		}
+		return nil
+	}
+	replies := make(chan *nats.Msg, 3)
+	if _, err := b.nc.ChanSubscribe("answers", replies); err != nil {
+		t.Fatal(err)
+	}
+	for range cap(replies) {
+		if err := b.nc.PublishRequest("wadm.api.default.model.deploy.shop", "answers", []byte(`{"version":"a"}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.AfterFunc(5*limit, func() { close(hold) })
+	late := 0
+	for range cap(replies) {
+		select {
+		case m := <-replies:
+			if strings.Contains(string(m.Data), errTooLate.Error()) {
+				late++
+			}
+		case <-time.After(patience):
+			t.Fatal("a request has no answer")
+		}
+	}
+	if late != cap(replies)-1 {
+		t.Errorf("%d requests were said to come too late, want all behind the first", late)
 	}
 }
