@@ -151,6 +151,15 @@ func (s *Store) actsCurrent(ctx context.Context) error {
 	return s.copies.runs.current(ctx)
 }
 
+// bothCurrent brings both copies up to date, side by side: each is a journey to the server.
+func (s *Store) bothCurrent(ctx context.Context) (models, acts error) {
+	var beside sync.WaitGroup
+	beside.Go(func() { acts = s.actsCurrent(ctx) })
+	models = s.modelsCurrent(ctx)
+	beside.Wait()
+	return models, acts
+}
+
 // Close ends what runs in the background and waits for it. Watches end with their own contexts.
 func (s *Store) Close() {
 	s.stop()

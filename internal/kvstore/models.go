@@ -169,12 +169,11 @@ func (s *Store) DeleteModel(ctx context.Context, lattice, app string, expect sto
 
 // Models lists the records of a lattice by ascending name, and adds names that are missing to the set.
 func (s *Store) Models(ctx context.Context, lattice string) ([]store.Model, error) {
-	if err := s.modelsCurrent(ctx); err != nil {
+	// The server is asked for both buckets at once. Without the second one the list is right, only poorer.
+	if err, _ := s.bothCurrent(ctx); err != nil {
 		return nil, fmt.Errorf("listing lattice %q: %w", lattice, err)
 	}
 	var models []store.Model
-	// Without them the list is right, only poorer.
-	_ = s.actsCurrent(ctx)
 	for _, e := range s.models.board.List(lattice) {
 		s.acts.facts.fill(spot{lattice, e.Name}, &e.Record)
 		models = append(models, e.Record)
@@ -188,10 +187,9 @@ func (s *Store) Models(ctx context.Context, lattice string) ([]store.Model, erro
 
 // Lattices names every lattice that has a model, a wish or a run record.
 func (s *Store) Lattices(ctx context.Context) ([]string, error) {
-	for _, current := range []func(context.Context) error{s.modelsCurrent, s.actsCurrent} {
-		if err := current(ctx); err != nil {
-			return nil, fmt.Errorf("listing the lattices: %w", err)
-		}
+	models, acts := s.bothCurrent(ctx)
+	if err := errors.Join(models, acts); err != nil {
+		return nil, fmt.Errorf("listing the lattices: %w", err)
 	}
 	all := slices.Concat(s.models.board.Lattices(), s.acts.wishes.Lattices(), s.acts.runs.Lattices())
 	slices.Sort(all)
