@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/wadm-go/wadm/internal/store"
 	"github.com/wadm-go/wadm/internal/web"
 )
 
@@ -79,7 +80,8 @@ func (p *process) natsReady(context.Context) error {
 	return nil
 }
 
-// storeReady reads from the store, as each look for new lattices does. What is wrong with it stands in the log: a health check shows no texts of others.
+// storeReady reads one key of the store, the lease of a lattice, whether there is one or not: a list of lattices may be a walk through a whole database.
+// What is wrong with it stands in the log: a health check shows no texts of others.
 func (p *process) storeReady(ctx context.Context) error {
 	if !p.health.opened.Load() {
 		return errStarting
@@ -87,7 +89,7 @@ func (p *process) storeReady(ctx context.Context) error {
 	if p.stopping() {
 		return errStopping // the store may be closed under our hands
 	}
-	if _, err := p.stores.Models.Lattices(ctx); err != nil {
+	if _, _, err := p.stores.Leases.Lease(ctx, p.cfg.Lattices[0]); err != nil && !errors.Is(err, store.ErrNotFound) {
 		p.log.Debug("the store was not ready", "error", err)
 		return errors.New("it cannot be read")
 	}

@@ -13,23 +13,60 @@ import (
 
 	"github.com/wadm-go/wadm/internal/memstore"
 	"github.com/wadm-go/wadm/internal/natstest"
+	"github.com/wadm-go/wadm/internal/store"
 )
 
-// gated is a store whose list of lattices may hang or fail.
+// gated is a store that may hang or fail, and tells how often it was asked for all lattices.
 type gated struct {
 	*memstore.Store
 	fails atomic.Bool
 	hang  atomic.Pointer[chan struct{}]
+	lists atomic.Int64
 }
 
-func (g *gated) Lattices(ctx context.Context) ([]string, error) {
+func (g *gated) pass() error {
 	if hang := g.hang.Load(); hang != nil {
 		<-*hang
 	}
 	if g.fails.Load() {
-		return nil, context.DeadlineExceeded
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+func (g *gated) Lattices(ctx context.Context) ([]string, error) {
+	g.lists.Add(1)
+	if err := g.pass(); err != nil {
+		return nil, err
 	}
 	return g.Store.Lattices(ctx)
+}
+
+func (g *gated) Lease(ctx context.Context, lattice string) (store.Lease, store.Revision, error) {
+	if err := g.pass(); err != nil {
+		return store.Lease{}, 0, err
+	}
+	return g.Store.Lease(ctx, lattice)
+}
+
+// TestAProbeIsCheap says that whoever asks often does not make the store look through all that it holds.
+func TestAProbeIsCheap(t *testing.T) {
+	asked := &gated{Store: memstore.New()}
+	p := &process{cfg: Config{}.withDefaults(), stores: Stores{Models: asked, Leases: asked}}
+	p.log = p.cfg.Log
+	p.health.opened.Store(true)
+	for range 3 {
+		if err := p.storeReady(t.Context()); err != nil {
+			t.Errorf("a store without a lease is not ready: %v", err)
+		}
+	}
+	asked.fails.Store(true)
+	if p.storeReady(t.Context()) == nil {
+		t.Error("a store that fails is ready")
+	}
+	if n := asked.lists.Load(); n > 0 {
+		t.Errorf("the lattices were listed %d times", n)
+	}
 }
 
 func probe(t *testing.T, p *process, path string) (int, string) {
@@ -70,7 +107,7 @@ func TestProbesTellWhatIsMissing(t *testing.T) {
 	p, err := open(ctx, Config{URL: srv.ClientURL(), Admin: "127.0.0.1:0", Relist: 50 * time.Millisecond, Drain: 200 * time.Millisecond,
 		Options: []nats.Option{nats.ReconnectWait(20 * time.Millisecond)},
 		Open: func(context.Context, *nats.Conn) (Stores, error) {
-			return Stores{Models: models, Wishes: memory, Runs: memory, Leases: memory}, nil
+			return Stores{Models: models, Wishes: memory, Runs: memory, Leases: models}, nil
 		}})
 	if err != nil {
 		cancel()
