@@ -47,6 +47,7 @@ type process struct {
 // Run is one process from its start until ctx ends, and then until everything under way is done. An error means that it could not start;
 // a lost connection, a failing store or a panicking owner are lived through.
 func Run(ctx context.Context, cfg Config) error {
+	leaveGarbage()
 	p, err := open(ctx, cfg)
 	if err != nil {
 		return err
