@@ -101,16 +101,23 @@ func EncodeEvent(id, time, name string, data any) []byte {
 }
 
 func encodeEvent(id, time, kind string, data any) []byte {
-	raw, err := Encode(data)
+	// Event with data that is written in the same go: a thousand commands are told of in three thousand events.
+	event := struct {
+		SpecVersion     string `json:"specversion"`
+		ID              string `json:"id"`
+		Type            string `json:"type"`
+		Source          string `json:"source"`
+		DataContentType string `json:"datacontenttype"`
+		Time            string `json:"time"`
+		Data            any    `json:"data"`
+	}{"1.0", id, kind, "wadm", "application/json", time, data}
+	out, err := Encode(event)
 	if err != nil {
-		raw = []byte("null")
+		event.Data = nil
+		out, err = Encode(event)
 	}
-	out, err := Encode(Event{
-		SpecVersion: "1.0", ID: id, Type: kind, Source: "wadm",
-		DataContentType: "application/json", Time: time, Data: raw,
-	})
 	if err != nil {
-		return nil // all members are strings and valid JSON
+		return nil // all members are strings
 	}
 	return out
 }

@@ -69,6 +69,7 @@ func newOwner(t *tenure, epoch uint64, hosts *lane) (*owner, error) {
 		return nil, fmt.Errorf("listening to questions for the owner: %w", err)
 	}
 	o.teller = newTeller(p.nc, t.lattice, p.flat, o.log)
+	o.teller.behind(hosts.nc)
 	if p.stores.Statuses != nil {
 		o.teller.keepIn(p.stores.Statuses)
 	}

@@ -219,3 +219,36 @@ func TestNoTwoReadingsOfTheClockAreEqual(t *testing.T) {
 		}
 	})
 }
+
+func TestEventsComeBehindTheCommandsThatTheyTellOf(t *testing.T) {
+	natstest.Bubble(t, func(t *testing.T) {
+		srv := natstest.InProcess(t)
+		nc, hosts, watching := natstest.Connect(t, srv), natstest.Connect(t, srv), natstest.Connect(t, srv)
+		sub, err := watching.SubscribeSync(">")
+		if err != nil {
+			t.Fatal(err)
+		}
+		watching.Flush()
+		press := newFlatPress(true, slog.New(slog.DiscardHandler))
+		press.nc = nc
+		tell := newTeller(nc, "l", press, slog.New(slog.DiscardHandler))
+		tell.behind(hosts)
+		defer tell.close()
+		const commands = 500
+		for range commands {
+			if err := hosts.Publish("wasmbus.command", []byte("do")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tell.tell(nil, []engine.Notice{{Name: "news"}})
+		for i := range commands + 1 {
+			m, err := sub.NextMsg(time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if event := m.Subject == "wadm.evt.l.news"; event != (i == commands) {
+				t.Fatalf("message %d is %s", i, m.Subject)
+			}
+		}
+	})
+}

@@ -18,7 +18,7 @@ import (
 )
 
 // teller publishes what an owner has to tell. A status that could not be sent is sent later, unless a newer one replaces it; an event is
-// news, and old news is none. Events are written beside the loop: a deploy of a thousand commands tells as many, and the hosts come first.
+// news, and old news is none. Events are written beside the loop: a deploy of a thousand commands tells three times as many, and the hosts come first.
 type teller struct {
 	nc      *nats.Conn
 	lattice string
@@ -26,6 +26,7 @@ type teller struct {
 	unsent  map[string][]byte // by application
 	press   *flatPress
 	story   *flatStory // of run's goroutine
+	hosts   *nats.Conn // events of commands wait until it has handed over what was written to it; nil: for nothing
 
 	ready chan struct{}
 	done  chan struct{}
@@ -39,11 +40,21 @@ type teller struct {
 // keepTime bounds how long the end of a tenure waits for a store that does not answer.
 const keepTime = 2 * time.Second
 
+// hostsFirst bounds how long events wait for a connection that has commands to hand over.
+const hostsFirst = time.Second
+
 // keepIn makes the teller keep statuses in a store too. Call it before the first tell.
 func (t *teller) keepIn(s store.Statuses) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.kept = s
+}
+
+// behind makes events wait for what was sent to hosts before them. Call it before the first tell.
+func (t *teller) behind(hosts *nats.Conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.hosts = hosts
 }
 
 func newTeller(nc *nats.Conn, lattice string, press *flatPress, log *slog.Logger) *teller {
@@ -134,9 +145,12 @@ func (t *teller) run() {
 	defer close(t.done)
 	for range t.ready {
 		t.mu.Lock()
-		news, keep, ended := t.news, t.keep, t.ended
+		news, keep, ended, hosts := t.news, t.keep, t.ended, t.hosts
 		t.news, t.keep = nil, nil
 		t.mu.Unlock()
+		if len(news) > 0 && !ended && hosts != nil && hosts.IsConnected() {
+			_ = hosts.FlushTimeout(hostsFirst) // in time or not: an event is only news
+		}
 		for _, n := range news {
 			t.publish(n)
 		}
