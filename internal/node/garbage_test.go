@@ -1,6 +1,7 @@
 package node
 
 import (
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"testing"
@@ -39,7 +40,7 @@ func TestRoomFollowsWhatIsAlive(t *testing.T) {
 	if kept[0] != 0 || small <= usualPercent {
 		t.Error("what is kept is not alive")
 	}
-	kept = nil
+	runtime.KeepAlive(kept)
 	untilPercent(t, func(p int) bool { return p > usualPercent })
 	stop()
 	untilPercent(t, func(int) bool { // one that runs already may set it once more
