@@ -65,6 +65,7 @@ type app struct {
 	runDirty bool // it may differ from what is stored
 	mustSave bool // commands wait for it
 	held     []ledger.CommandID
+	judged   judged
 
 	lists    map[string]map[lattice.HostID][]string // config lists that were brought in by this owner
 	listedAt time.Duration                          // when those of the run record were last found right on every host

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/wadm-go/wadm/internal/ledger"
-	"github.com/wadm-go/wadm/internal/plan"
 	"github.com/wadm-go/wadm/lattice"
 )
 
@@ -82,6 +81,7 @@ type Engine struct {
 	mixed    bool
 	stirred  bool          // something of this step may matter to a plan
 	nextWake time.Duration // of the last full step
+	steps    uint64        // begun
 
 	nextQuestion QuestionID
 	nextSave     SaveID
@@ -112,6 +112,7 @@ func (e *Engine) Lost() bool { return e.lost }
 // Step takes in what was learned at now, which must be later than at any call before, and returns what to do. Many inputs make one plan.
 func (e *Engine) Step(now time.Duration, ins ...Input) Output {
 	e.now = max(now, e.now)
+	e.steps++
 	e.out = Output{Wake: lattice.Never}
 	if e.lost {
 		return e.out
@@ -515,29 +516,6 @@ func (e *Engine) settled(outs []ledger.Outcome) {
 			}
 		}
 	}
-}
-
-// MaySend judges a command at the moment when it goes out, and if it may go, notes the time: now must be later than at any call before. False:
-// it is forgotten, and the driver answers it with Dropped, so that the application is looked at again.
-func (e *Engine) MaySend(c *ledger.Command, now time.Duration) bool {
-	e.now = max(now, e.now)
-	a := e.apps[c.App]
-	ok := !e.lost && e.connected && a != nil && a.active() && c.Epoch == e.cfg.Epoch && c.Revision == a.revision() && e.ledger.Entry(c.ID) != nil
-	if ok {
-		v := e.view(a)
-		ok = plan.MaySend(&v, c)
-	}
-	if !ok {
-		if out, gone := e.ledger.Answer(c.ID, ledger.Dropped, "", e.now); gone {
-			// Not looked at again at once: a plan that the rules keep refusing must not turn in a circle.
-			e.apps[out.Entry.App].pause(e.now + e.cfg.Settings.Repeat/25)
-		}
-		return false
-	}
-	if c.Action == ledger.Update {
-		e.echoes[place{c.Host, c.Target.ID}] = echo{count: true, zero: true, until: e.now + e.cfg.Settings.Ledger.ComponentStart}
-	}
-	return e.ledger.Sent(c.ID, e.now)
 }
 
 // dirty returns the names of the applications to look at, sorted.

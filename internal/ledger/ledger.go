@@ -106,6 +106,44 @@ type Ledger struct {
 	apps     map[string]*roll
 	due      time.Duration // the earliest deadline of all open entries, if known
 	known    bool
+
+	// What Expect has laid out.
+	helds []held
+	spots []spot
+}
+
+// Expect lays out the room for so many commands at once, which costs less than making it for each. Call it right before they are added.
+func (l *Ledger) Expect(n int) {
+	if n < expectAtLeast {
+		return
+	}
+	l.helds, l.spots = make([]held, n), make([]spot, 2*n)
+	if len(l.entries) < n {
+		l.entries = roomy(l.entries, n)
+	}
+	if len(l.bySlot) < 2*n {
+		l.bySlot = roomy(l.bySlot, 2*n)
+	}
+}
+
+// expectAtLeast is from how many commands on it is worth it: what is laid out together is kept together, until the last of it is over.
+const expectAtLeast = 16
+
+// roomy is the map with room for so many more.
+func roomy[K comparable, V any](m map[K]V, more int) map[K]V {
+	out := make(map[K]V, len(m)+more)
+	maps.Copy(out, m)
+	return out
+}
+
+// piece is the next one of what was laid out, or one of its own.
+func piece[T any](laid *[]T) *T {
+	if len(*laid) == 0 {
+		return new(T)
+	}
+	p := &(*laid)[0]
+	*laid = (*laid)[1:]
+	return p
 }
 
 // New returns an empty ledger.
@@ -138,7 +176,8 @@ func (l *Ledger) at(s slot) *spot {
 	}
 	p := l.bySlot[s]
 	if p == nil {
-		p = &spot{sent: Never}
+		p = piece(&l.spots)
+		p.sent = Never
 		l.bySlot[s] = p
 	}
 	return p
@@ -176,7 +215,8 @@ func onHost(c *Command) bool { return c.Action == Scale || c.Action == Update }
 func (l *Ledger) Add(c Command) *Entry {
 	l.next++
 	c.ID = l.next
-	e := &held{Entry: Entry{Command: c, SentAt: Never, Deadline: Never}}
+	e := piece(&l.helds)
+	e.Command, e.SentAt, e.Deadline = c, Never, Never
 	l.entries[c.ID] = e
 	w := Work{c.App, c.Component}
 	l.byWork[w] = append(l.byWork[w], &e.Entry)
