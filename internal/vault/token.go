@@ -63,7 +63,8 @@ func (v *Vault) keep(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, tokenFailure(err)
 	}
-	watcher, err := v.client.NewLifetimeWatcher(&api.LifetimeWatcherInput{Secret: first})
+	// Errors are ours to wait after: the watcher's own waiting ends in asking without a pause until the token has nearly ended.
+	watcher, err := v.client.NewLifetimeWatcher(&api.LifetimeWatcherInput{Secret: first, RenewBehavior: api.RenewBehaviorErrorOnErrors})
 	if err != nil {
 		return false, tokenFailure(err)
 	}

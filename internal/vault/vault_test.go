@@ -235,6 +235,27 @@ func TestTheTokenIsRenewed(t *testing.T) {
 	}
 }
 
+func TestAVaultThatIsIllIsNotAskedAllTheTime(t *testing.T) {
+	f := newFake(t)
+	f.ttl = 2
+	v, log := f.open(t, "secret/data/%l")
+	run(t, v)
+	until(t, "a renewal", func() bool { return f.count(renewal) >= 2 })
+	f.set(func(f *fake) { f.status, f.errors = 503, []string{"Vault is sealed"} })
+	before := f.count(renewal)
+	const look = "GET auth/token/lookup-self"
+	until(t, "it is tried again", func() bool { return f.count(look) >= 3 })
+	if n := f.count(renewal) - before; n > 3 {
+		t.Errorf("renewed %d times meanwhile", n)
+	}
+	f.set(func(f *fake) { f.status = 0 })
+	before = f.count(renewal)
+	until(t, "it goes on when it can", func() bool { return f.count(renewal) > before })
+	if n := log.Count("not kept alive"); n > 2 {
+		t.Errorf("told %d times:\n%s", n, log)
+	}
+}
+
 func TestATokenThatNeedsNoRenewalOrHasNoneIsLeftAlone(t *testing.T) {
 	for _, tt := range []struct {
 		what   string
