@@ -124,7 +124,11 @@ func (f *serverFlags) named(told *settings.Settings) ([]string, error) {
 	}
 	for _, name := range all {
 		if err := wadmapi.ValidName(name); err != nil {
-			return nil, cli.Usagef("--lattice: %w", err)
+			said := "--lattice"
+			if !slices.Contains(f.lattices, name) {
+				said = "lattices in " + told.File
+			}
+			return nil, cli.Usagef("%s: %w", said, err)
 		}
 	}
 	return all, nil

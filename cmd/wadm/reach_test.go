@@ -222,7 +222,7 @@ func TestSettingsThatCannotBeUsedEndTheStart(t *testing.T) {
 		{"a seed that is none", setup{env: map[string]string{"WADM_USER_SEED": "S" + strings.Repeat("A", 57)}}, "reading the seed: it is no nkey seed"},
 		{"no back-off", setup{args: []string{"--nats-backoff-period=0"}}, "--nats-backoff-period must be above 0"},
 		{"a port that is none", setup{env: map[string]string{"WADM_NATS_PORT": "65536"}}, "environment variable WADM_NATS_PORT cannot be used"},
-		{"a lattice that cannot be named", setup{file: "lattices: {a.b: }\n"}, "--lattice: "},
+		{"a lattice that cannot be named", setup{file: "lattices: {a.b: }\n"}, "lattices in "},
 		{"a dialect that is none", setup{file: "lattices: {a: {lattice-dialect: v9}}\n"}, "wadm.yaml:1:16: lattice a: --lattice-dialect v9 is not known"},
 		{"a file that is not there", setup{file: "lattices: {a: {nats-creds-file: /nowhere}}\n"}, "lattice a in "},
 		{"a Vault without a path", setup{env: map[string]string{"WADM_VAULT_TOKEN": "x"}}, "the path of the secrets in Vault is not given"},

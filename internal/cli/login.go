@@ -120,7 +120,7 @@ func (l *Login) Options() ([]nats.Option, error) {
 func (l *Login) check() error {
 	switch {
 	case l.SeedAlone && l.Seed == "" && l.JWT != "":
-		return Usagef("--user-jwt needs --user-seed: a JWT without its seed opens nothing")
+		return Usagef("a JWT without its seed opens nothing: --user-jwt needs --user-seed, nats-jwt of a lattice its nats-seed")
 	case !l.SeedAlone && (l.Seed == "") != (l.JWT == ""):
 		return Usagef("--nats-seed and --nats-jwt go together: one of them is missing")
 	case l.Creds != "" && l.JWT != "":

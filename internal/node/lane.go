@@ -213,7 +213,10 @@ func (l *lane) tell(err error) {
 	case err == nil:
 		err = nats.ErrNoServers
 	}
-	text := err.Error() + refusal(err)
+	text := err.Error()
+	if errors.Is(err, nats.ErrNoServers) {
+		text += refusal(err)
+	}
 	if l.said == text {
 		return
 	}
