@@ -271,8 +271,8 @@ func (e *Engine) keyOf(c *ledger.Command) lattice.Key {
 	return key
 }
 
-// unseen casts doubt where an inventory settled a start that the state does not show: it was older than what the state knows of that key, say than
-// somebody else's start under the same id. What runs there now the host must tell.
+// unseen casts doubt where an inventory settled a start that the state does not show in full: it was older than what the state knows of that key, say than
+// somebody else's start under the same id, or than the event of the first of several instances. What runs there now the host must tell.
 func (e *Engine) unseen(outs []ledger.Outcome) {
 	for i := range outs {
 		entry := &outs[i].Entry
@@ -281,7 +281,7 @@ func (e *Engine) unseen(outs []ledger.Outcome) {
 			continue
 		}
 		key := e.keyOf(&entry.Command)
-		if it := h.Item(key); it == nil || it.CountOf(entry.App) == 0 {
+		if it := h.Item(key); it == nil || it.CountOf(entry.App) < entry.To {
 			e.touched(e.state.CastDoubt(h.ID, key, e.now))
 		}
 	}
