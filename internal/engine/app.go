@@ -571,11 +571,16 @@ func (a *app) String() string {
 }
 
 // noteCarriers remembers, before a config gets another value, the links that may carry the old one: those of which nobody knows with what value they were put,
-// and those that were put with the wanted one, for a provider that has started since reads what was stored then. Once the new value is stored nothing shows
-// that any more.
-func (a *app) noteCarriers(s *lattice.State, config string) {
+// those that are being put, and those that were put with the wanted one, for a provider that has started since reads what was stored then. Once the new value
+// is stored nothing shows that any more.
+func (a *app) noteCarriers(s *lattice.State, open []*ledger.Entry, config string) {
 	if a.wanted == nil {
 		return
+	}
+	for _, en := range open {
+		if en.App == a.name && en.Action == ledger.PutLink && (slices.Contains(en.Link.SourceConfig, config) || slices.Contains(en.Link.TargetConfig, config)) {
+			en.Carries = "before " + config
+		}
 	}
 	for i := range a.wanted.Links {
 		w := &a.wanted.Links[i].Want

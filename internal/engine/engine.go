@@ -494,6 +494,7 @@ func (e *Engine) settled(outs []ledger.Outcome) {
 		switch {
 		case o.Entry.Action == ledger.PutConfig || o.Entry.Action == ledger.DeleteConfig:
 			a.configMoved(o.Entry.ConfigName)
+			e.configMoved(o.Entry.ConfigName) // others may have waited for it
 		case o.Entry.Action == ledger.PutLink || o.Entry.Action == ledger.DeleteLink:
 			a.mark().links = true
 		case a.wanted != nil && a.wanted.Resource(o.Entry.Component) == nil:

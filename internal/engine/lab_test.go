@@ -43,6 +43,7 @@ type lab struct {
 	deaf       bool             // pings are not answered: the window stays open
 	answer     func(Save) Input // nil: saved. Returning nil leaves the save unfinished
 	question   func(Question) Input
+	hold       func(*ledger.Command) bool // commands that go out, and of which the test says what comes
 
 	revision uint64
 	saves    []Save
@@ -233,6 +234,9 @@ func (l *lab) carry(c *ledger.Command) []Input {
 		return []Input{Answered{ID: c.ID, Outcome: ledger.Dropped}}
 	}
 	l.sent = append(l.sent, words(c))
+	if l.hold != nil && l.hold(c) {
+		return nil
+	}
 	switch c.Action {
 	case ledger.PutLink:
 		l.links = append(slices.DeleteFunc(l.links, func(o lattice.Link) bool { return o.Slot() == c.Link.Slot() && o.Target == c.Link.Target }), c.Link)

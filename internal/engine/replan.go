@@ -255,7 +255,7 @@ func (e *Engine) enter(a *app, commands []ledger.Command) {
 		}
 		a.unlist(&entry.Command)
 		if entry.Reason == ledger.ReasonConfigDiffers {
-			a.noteCarriers(e.state, entry.ConfigName)
+			a.noteCarriers(e.state, e.ledger.OpenOn(""), entry.ConfigName)
 		}
 	}
 }

@@ -40,8 +40,17 @@ func (p *pass) configReady(name string, part *Part, component string) bool {
 		p.backingOff(part, component, ledger.Command{Action: ledger.PutConfig, ConfigName: name})
 		part.Changing = true
 		return false
+	case p.configMoving(name):
+		part.Changing = true
+		return false
 	}
 	return true
+}
+
+// configMoving says that the config is being put or deleted, whoever asked for it, perhaps for an earlier revision: what is read of it is not what a link would
+// be put with.
+func (p *pass) configMoving(name string) bool {
+	return slices.ContainsFunc(p.Ledger.OpenOn(""), func(e *ledger.Entry) bool { return e.ConfigName == name })
 }
 
 // unread adds the gap of something that no host tells at present, and says whether there is such trouble.
@@ -105,7 +114,7 @@ func (p *pass) configs() {
 		if !known || !c.Managed || s.Found && maps.Equal(s.Values, c.Values) || p.configTaken(c.Name) != "" {
 			continue
 		}
-		if p.openStored(func(e *ledger.Entry) bool { return e.ConfigName == c.Name && e.Action == ledger.PutConfig }) != nil {
+		if p.configMoving(c.Name) {
 			continue
 		}
 		cmd := ledger.Command{Action: ledger.PutConfig, ConfigName: c.Name, Values: c.Values, Reason: ledger.ReasonConfigMissing}

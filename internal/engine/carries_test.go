@@ -1,0 +1,64 @@
+package engine
+
+import (
+	"testing"
+
+	"github.com/wadm-go/wadm/internal/ledger"
+	"github.com/wadm-go/wadm/lattice"
+)
+
+// A host reads the configs of a link when it puts it, so what it carries is what was stored then, and not what was read before.
+func TestALinkCarriesWhatIsStoredWhenItIsPut(t *testing.T) {
+	const config, del, put = "put_config shop-url", "delete_link shop-web -> shop-kv", "put_link shop-web -> shop-kv"
+	deployed := func(t *testing.T) *lab {
+		l := newLab(t, "N1").begin(wish(Deploy, linkedWeb("v1", "1")))
+		l.wait(sec)
+		l.statusIs("deployed")
+		l.sent = nil
+		return l
+	}
+	lose := func(l *lab) {
+		l.links = nil
+		slot := lattice.Slot{Source: "shop-web", Name: "default", Namespace: "wasi", Package: "keyvalue"}
+		l.step(Observed{Events: []lattice.Event{lattice.LinkDeleted{Slot: slot, Target: "shop-kv"}}})
+	}
+	// held keeps back the answer to the commands of that action, the last of which it returns.
+	held := func(l *lab, action ledger.Action) *ledger.Command {
+		last := &ledger.Command{}
+		l.hold = func(c *ledger.Command) bool {
+			if c.Action == action {
+				*last = *c
+			}
+			return c.Action == action
+		}
+		return last
+	}
+	t.Run("while a revision before is still having another value stored, no link is put", func(t *testing.T) {
+		l := deployed(t)
+		last := held(l, ledger.PutConfig)
+		l.step(wish(Deploy, linkedWeb("v2", "2")))
+		l.expect("the value of v2", config)
+		l.step(wish(Deploy, linkedWeb("v3", "1")))
+		lose(l)
+		l.expect("what was read is right, and soon will not be")
+		l.hold, l.configs["shop-url"] = nil, last.Values
+		l.step(Answered{ID: last.ID, Outcome: ledger.Accepted})
+		l.wait(sec)
+		l.expect("the value of v3", config, put)
+		l.statusIs("deployed")
+	})
+	t.Run("where the value has changed and changed back while the link was being put, it is put again", func(t *testing.T) {
+		l := deployed(t)
+		last := held(l, ledger.PutLink)
+		lose(l)
+		l.expect("it is missing", put)
+		first := *last
+		l.step(wish(Deploy, linkedWeb("v2", "2")))
+		l.step(wish(Deploy, linkedWeb("v3", "1")))
+		l.expect("both values", config, config)
+		l.hold, l.links = nil, []lattice.Link{first.Link}
+		l.step(Answered{ID: first.ID, Outcome: ledger.Accepted})
+		l.expect("nobody knows which of them it carries", del, put)
+		l.statusIs("deployed")
+	})
+}
