@@ -71,6 +71,7 @@ type app struct {
 	listedAt time.Duration                          // when those of the run record were last found right on every host
 	heirs    []string                               // hosts of the run record that an earlier owner left
 	missed   map[linkKey]int                        // answers in a row that lacked a link that we put
+	perhaps  map[linkKey]time.Duration              // links whose put was given up, and when: they may be there all the same
 }
 
 type linkKey struct {
@@ -91,7 +92,7 @@ func (d *dirt) any() bool {
 func newApp(name string, look *attention) *app {
 	return &app{
 		name: name, look: look, parts: map[plan.PartID]plan.Part{}, wakeAt: lattice.Never, retryAt: lattice.Never, overdue: lattice.Never, listedAt: lattice.Never,
-		refusals: map[refused]bool{}, breaks: map[interrupted]*interruption{}, pace: map[string]time.Duration{}, lasted: map[string]time.Duration{}, lists: map[string]map[lattice.HostID][]string{}, missed: map[linkKey]int{},
+		refusals: map[refused]bool{}, breaks: map[interrupted]*interruption{}, pace: map[string]time.Duration{}, lasted: map[string]time.Duration{}, lists: map[string]map[lattice.HostID][]string{}, missed: map[linkKey]int{}, perhaps: map[linkKey]time.Duration{},
 	}
 }
 
@@ -493,10 +494,10 @@ func (e *Engine) actedJustNow(a *app) bool {
 }
 
 // remember keeps what a settled command teaches about config lists and links.
-func (a *app) remember(o *ledger.Outcome) {
+func (a *app) remember(o *ledger.Outcome, now time.Duration) {
 	c := &o.Entry.Command
 	if o.Verdict != ledger.Settled {
-		a.unsure(o)
+		a.unsure(o, now)
 		return
 	}
 	switch c.Action {
@@ -512,6 +513,7 @@ func (a *app) remember(o *ledger.Outcome) {
 	case ledger.PutLink:
 		a.applyLink(c.Link, c.Carries)
 		delete(a.missed, linkKey{c.Link.Slot(), c.Link.Target})
+		delete(a.perhaps, linkKey{c.Link.Slot(), c.Link.Target})
 	case ledger.DeleteLink:
 		a.run.Links = slices.DeleteFunc(slices.Clone(a.run.Links), func(l AppliedLink) bool { return l.Link.Slot() == c.Link.Slot() && l.Link.Target == c.Link.Target })
 	case ledger.PutConfig:
@@ -524,74 +526,6 @@ func (a *app) remember(o *ledger.Outcome) {
 	a.runDirty = true
 }
 
-// unsure remembers a link whose put was failed by its deadline: it may be there all the same, with the values of then.
-func (a *app) unsure(o *ledger.Outcome) {
-	if o.Unsure && o.Entry.Action == ledger.PutLink {
-		a.applyLink(o.Entry.Link, o.Entry.Carries)
-		a.runDirty = true
-	}
-}
-
-// applyLink remembers a link that was put, and with what values: the wanted ones may have changed while it was under way.
-func (a *app) applyLink(l lattice.Link, values string) {
-	a.run.Links = slices.Clone(a.run.Links)
-	for i := range a.run.Links {
-		if a.run.Links[i].Link.Slot() == l.Slot() && a.run.Links[i].Link.Target == l.Target {
-			a.run.Links[i] = AppliedLink{Link: l, Values: values}
-			return
-		}
-	}
-	a.run.Links = append(a.run.Links, AppliedLink{Link: l, Values: values})
-}
-
-// surely is how often a link must be missing before it is put again: a list may lag behind, so once is not enough.
-const surely = 2
-
-// linksMissing counts, for those links that we put and which are about, that they were missing once more, or that they are there.
-func (e *Engine) linksMissing(about func(lattice.Link) bool, times int) {
-	// order: each application by itself.
-	for _, a := range e.apps {
-		for _, l := range a.run.Links {
-			if !about(l.Link) {
-				continue
-			}
-			k := linkKey{l.Link.Slot(), l.Link.Target}
-			if slices.ContainsFunc(e.state.LinksFrom(l.Link.Source), func(h lattice.Link) bool { return h.Slot() == k.slot && h.Target == k.target }) {
-				delete(a.missed, k)
-			} else {
-				a.missed[k] += times
-				a.mark().links = true
-			}
-		}
-	}
-}
-
 func (a *app) String() string {
 	return fmt.Sprintf("%s %s %s", a.name, a.run.Operation, a.run.Version)
-}
-
-// noteCarriers remembers, before a config gets another value, the links that may carry the old one: those of which nobody knows with what value they were put,
-// those that are being put, and those that were put with the wanted one, for a provider that has started since reads what was stored then. Once the new value
-// is stored nothing shows that any more.
-func (a *app) noteCarriers(s *lattice.State, open []*ledger.Entry, config string) {
-	if a.wanted == nil {
-		return
-	}
-	for _, en := range open {
-		if en.App == a.name && en.Action == ledger.PutLink && (slices.Contains(en.Link.SourceConfig, config) || slices.Contains(en.Link.TargetConfig, config)) {
-			en.Carries = "before " + config
-		}
-	}
-	for i := range a.wanted.Links {
-		w := &a.wanted.Links[i].Want
-		if before, known := a.Applied(*w); known && before != a.wanted.Links[i].Values || !slices.Contains(w.SourceConfig, config) && !slices.Contains(w.TargetConfig, config) {
-			continue
-		}
-		for _, have := range s.LinksFrom(w.Source) {
-			if have.Slot() == w.Slot() && have.Target == w.Target {
-				a.applyLink(have, "before "+config)
-				a.runDirty, a.mustSave = true, true
-			}
-		}
-	}
 }

@@ -62,3 +62,40 @@ func TestALinkCarriesWhatIsStoredWhenItIsPut(t *testing.T) {
 		l.statusIs("deployed")
 	})
 }
+
+// A put of which nothing is heard until its deadline may have had its effect.
+func TestALinkWhosePutWasGivenUpMayBeThere(t *testing.T) {
+	m := linkedWeb("v1", "1")
+	l := newLab(t, "N1")
+	l.hold = func(c *ledger.Command) bool { return c.Action == ledger.PutLink }
+	l.begin(wish(Deploy, m))
+	l.wait(sec)
+	l.step(wish(Undeploy, m))
+	l.hold = func(c *ledger.Command) bool {
+		if c.ConfigName == "shop-url" && c.Action == ledger.DeleteConfig && len(l.links) > 0 {
+			t.Errorf("%s is deleted, and the link is there: %+v", c.ConfigName, l.links)
+		}
+		return false
+	}
+	l.links = []lattice.Link{{
+		Source: "shop-web", Target: "shop-kv", Name: "default", Namespace: "wasi", Package: "keyvalue", Interfaces: []string{"store"}, TargetConfig: []string{"shop-url"},
+	}}
+	l.sent = nil
+	l.wait(20 * sec)
+	l.expect("it is looked for, and taken away", "delete_config shop-limits", "delete_link shop-web -> shop-kv", "delete_config shop-url")
+	l.statusIs("undeployed Manifest has been undeployed")
+}
+
+// So it is with the value of a config.
+func TestAConfigWhosePutWasGivenUpIsReadAgain(t *testing.T) {
+	l := newLab(t, "N1").begin(wish(Deploy, linkedWeb("v1", "1")))
+	l.wait(sec)
+	l.hold = func(c *ledger.Command) bool { return c.Action == ledger.PutConfig }
+	l.step(wish(Deploy, linkedWeb("v2", "2")))
+	l.hold, l.configs["shop-url"] = nil, map[string]string{"u": "2"}
+	l.step(wish(Deploy, linkedWeb("v3", "1")))
+	l.sent = nil
+	l.wait(20 * sec)
+	l.expect("it has the value of v2", "put_config shop-url", "delete_link shop-web -> shop-kv", "put_link shop-web -> shop-kv")
+	l.statusIs("deployed")
+}

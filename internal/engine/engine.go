@@ -486,7 +486,7 @@ func (e *Engine) settled(outs []ledger.Outcome) {
 		if a == nil {
 			continue
 		}
-		a.remember(o)
+		a.remember(o, e.now)
 		if o.Entry.Instances != nil && o.Verdict == ledger.Settled {
 			e.updated(a, &o.Entry)
 		}

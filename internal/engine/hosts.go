@@ -224,11 +224,14 @@ func (e *Engine) prune() {
 }
 
 // expired takes the commands of which nothing was heard until their deadline. The word of their effect may have been lost, so the host is asked before an
-// absence there is believed; one that has been silent for long enough is declared dead first, now that it owes nothing.
+// absence there is believed; one that has been silent for long enough is declared dead first, now that it owes nothing. What a config holds is read again, too.
 func (e *Engine) expired(outs []ledger.Outcome) {
 	e.settled(outs)
 	for i := range outs {
 		c := &outs[i].Entry.Command
+		if c.ConfigName != "" {
+			e.touched(e.state.Apply(lattice.ConfigSet{Name: c.ConfigName}, e.now))
+		}
 		if !outs[i].Entry.Starting() {
 			continue
 		}

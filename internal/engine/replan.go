@@ -144,7 +144,7 @@ func (e *Engine) pass(a *app) bool {
 		Scope:  plan.Scope{All: a.dirt.all, Components: a.dirt.components, Leftovers: a.dirt.leftovers, Links: a.dirt.links, Configs: a.dirt.configs},
 		Memory: memory{a, e}, Prior: a.parts, Configs: a.run.Configs,
 		Runs: a.Runs, Unchanged: a.unchanged,
-		Unread: e.unread, InUse: e.usedElsewhere(a), Taken: e.takenBy(a), ConfigTaken: e.configTakenBy(a), LinkTaken: e.linkTakenBy(a), LinkInUse: e.linkUsedElsewhere(a),
+		Unread: e.unread, InUse: e.usedElsewhere(a), Taken: e.takenBy(a), ConfigTaken: e.configTakenBy(a), LinkTaken: e.linkTakenBy(a), LinkInUse: e.linkUsedElsewhere(a), MayStand: e.mayStand(a),
 	}
 	for _, l := range a.run.Links {
 		in.Applied = append(in.Applied, l.Link)

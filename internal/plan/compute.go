@@ -57,6 +57,8 @@ type Input struct {
 	ConfigTaken func(name string) string
 	LinkTaken   func(l lattice.Link) string
 	LinkInUse   func(l lattice.Link) bool
+	// MayStand says that a put of the link was given up, and no list asked for since has told whether it is there.
+	MayStand func(l lattice.Link) bool
 }
 
 // Result is what a pass found.

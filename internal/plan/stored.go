@@ -314,7 +314,14 @@ func (p *pass) unwantedLinks() {
 		return
 	}
 	for _, l := range p.formerLinks() {
-		if p.wants(l) || !p.stands(l) || p.LinkInUse != nil && p.LinkInUse(l) {
+		if p.wants(l) || p.LinkInUse != nil && p.LinkInUse(l) {
+			continue
+		}
+		if !p.stands(l) {
+			if p.mayStand(l) {
+				p.out.AskLinks = true
+				p.out.Owed++
+			}
 			continue
 		}
 		p.out.Owed++
@@ -324,6 +331,8 @@ func (p *pass) unwantedLinks() {
 		p.takeAway(l)
 	}
 }
+
+func (p *pass) mayStand(l lattice.Link) bool { return p.MayStand != nil && p.MayStand(l) }
 
 func (p *pass) stands(l lattice.Link) bool {
 	return slices.ContainsFunc(p.State.LinksFrom(l.Source), func(h lattice.Link) bool { return h.Slot() == l.Slot() && h.Target == l.Target })
@@ -441,9 +450,14 @@ func (p *pass) configUsed(name string) bool {
 	if !mayDelete(&p.View) || p.out.Leftover > 0 || p.starting() || p.linksUnsettled("") || p.Ledger.OpenOf(p.App) > 0 || len(p.out.Commands) > 0 {
 		return true
 	}
-	return slices.ContainsFunc(p.State.Links(), func(l lattice.Link) bool {
+	naming := func(l lattice.Link) bool {
 		return slices.Contains(l.SourceConfig, name) || slices.Contains(l.TargetConfig, name)
-	})
+	}
+	if slices.ContainsFunc(p.Applied, func(l lattice.Link) bool { return naming(l) && p.mayStand(l) }) {
+		p.out.AskLinks = true
+		return true
+	}
+	return slices.ContainsFunc(p.State.Links(), naming)
 }
 
 func sorted(s []string) []string {
