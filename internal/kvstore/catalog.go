@@ -41,6 +41,8 @@ func (c *catalog) listed(lattice, app string) bool {
 	return slices.Contains(c.sets[lattice], app)
 }
 
+func (c *catalog) begin() {}
+
 func (c *catalog) load(entries []jetstream.KeyValueEntry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -12,6 +12,7 @@ import (
 
 // view is a copy of what a bucket holds. One goroutine at a time calls it, in the order of the bucket.
 type view interface {
+	begin()                                 // the bucket is about to be read anew
 	load(entries []jetstream.KeyValueEntry) // the whole bucket, after a gap
 	apply(e jetstream.KeyValueEntry)        // one change
 }
@@ -108,6 +109,7 @@ func (f *follower) snapshots() int {
 
 // follow reads the bucket and then its changes until that ends. nil means that it was asked to begin again.
 func (f *follower) follow(ctx context.Context) error {
+	f.view.begin()
 	// A request from before this point is met by this very reading.
 	select {
 	case <-f.kick:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -18,6 +19,9 @@ type acts struct {
 	wishes *watch.Board[engine.Wish]
 	runs   *watch.Board[json.RawMessage] // as stored: decoded for each reader
 	facts  *facts
+
+	own   sync.Mutex
+	whole bool // the copy is one; false while the bucket is read anew
 }
 
 func newActs() *acts {
@@ -25,6 +29,22 @@ func newActs() *acts {
 		wishes: watch.New(func(w engine.Wish) engine.Wish { return w }),
 		runs:   watch.New(func(r json.RawMessage) json.RawMessage { return r }),
 		facts:  newFacts(),
+	}
+}
+
+func (a *acts) begin() {
+	a.own.Lock()
+	defer a.own.Unlock()
+	a.whole = false // what is written from here on comes with what is read, or after it
+}
+
+// wished takes in a wish that we wrote ourselves: hosts wait for its owner, who is in this process as a rule.
+func (a *acts) wished(lattice string, w engine.Wish, rev store.Revision) {
+	w.Read = nil // as whoever reads it from the bucket gets it
+	a.own.Lock()
+	defer a.own.Unlock()
+	if a.whole {
+		a.wishes.Advance(lattice, watch.Entry[engine.Wish]{Name: w.App, Record: w, Revision: rev})
 	}
 }
 
@@ -50,6 +70,9 @@ func (a *acts) load(entries []jetstream.KeyValueEntry) {
 	}
 	a.wishes.Load(wishes)
 	a.runs.Load(runs)
+	a.own.Lock()
+	defer a.own.Unlock()
+	a.whole = true
 }
 
 func (a *acts) apply(e jetstream.KeyValueEntry) {
@@ -61,11 +84,15 @@ func (a *acts) apply(e jetstream.KeyValueEntry) {
 	stored := e.Operation() == jetstream.KeyValuePut
 	switch k.kind {
 	case "wish":
-		w, err := decodeWish(app, e.Value())
 		if !stored {
 			a.wishes.Drop(lattice, app, e.Revision())
-		} else if err == nil {
-			a.wishes.Put(lattice, watch.Entry[engine.Wish]{Name: app, Record: w, Revision: e.Revision()})
+			return
+		}
+		if known, ok := a.wishes.Get(lattice, app); ok && known.Revision == e.Revision() {
+			return // ours
+		}
+		if w, err := decodeWish(app, e.Value()); err == nil {
+			a.wishes.Advance(lattice, watch.Entry[engine.Wish]{Name: app, Record: w, Revision: e.Revision()})
 		}
 	case "run":
 		if !stored {
@@ -138,7 +165,11 @@ func (s *Store) Wish(ctx context.Context, lattice, app string) (engine.Wish, sto
 // PutWish writes what is asked of an application.
 func (s *Store) PutWish(ctx context.Context, lattice string, w engine.Wish, expect store.Revision) (store.Revision, error) {
 	k, err := wishKey(lattice, w.App)
-	return save(ctx, s.runs, fmt.Sprintf("saving the wish of app %q", w.App), k, err, w, expect)
+	rev, err := save(ctx, s.runs, fmt.Sprintf("saving the wish of app %q", w.App), k, err, w, expect)
+	if err == nil {
+		s.acts.wished(lattice, w, rev)
+	}
+	return rev, err
 }
 
 // WatchWishes sends a snapshot and then changes.

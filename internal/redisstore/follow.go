@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,11 +38,14 @@ type follower struct {
 	watched map[string]struct{}
 	last    string // the copies hold every change up to this one of the stream
 	stale   bool   // changes may have been missed
+
+	own   sync.Mutex          // never held during an exchange
+	whole map[string]struct{} // lattices of which there is a copy; nil while the copies are read anew
 }
 
 func newFollower(s *Store) *follower {
 	return &follower{
-		s: s, watched: map[string]struct{}{},
+		s: s, watched: map[string]struct{}{}, whole: map[string]struct{}{},
 		models: watch.New(store.Model.Clone), wishes: watch.New(func(w engine.Wish) engine.Wish { return w }),
 	}
 }
@@ -94,6 +98,11 @@ func (f *follower) watch(ctx context.Context, lattice string) error {
 		f.wishes.Put(lattice, w)
 	}
 	f.watched[lattice] = struct{}{}
+	f.own.Lock()
+	if f.whole != nil {
+		f.whole[lattice] = struct{}{}
+	}
+	f.own.Unlock()
 	if !f.started {
 		f.started = true
 		f.s.wg.Go(f.run)
@@ -222,6 +231,9 @@ func (f *follower) drain(ctx context.Context) error {
 
 // reload reads everything that is watched anew after a gap. Watchers begin again, and what is missing is no delete.
 func (f *follower) reload(ctx context.Context) error {
+	f.own.Lock()
+	f.whole = nil // what is written from here on comes with what is read, or by the stream
+	f.own.Unlock()
 	last, err := f.end(ctx)
 	if err != nil {
 		return err
@@ -235,6 +247,9 @@ func (f *follower) reload(ctx context.Context) error {
 	f.models.Load(models)
 	f.wishes.Load(wishes)
 	f.last, f.stale = last, false
+	f.own.Lock()
+	f.whole = maps.Clone(f.watched)
+	f.own.Unlock()
 	return nil
 }
 
@@ -267,6 +282,9 @@ func (f *follower) apply(ctx context.Context, entries []redis.XMessage) error {
 				changed[lattice] = append(changed[lattice], app)
 			}
 		case changeWish:
+			if known, _ := f.wishes.Get(lattice, app); known.Revision >= rev {
+				continue // ours, or a later one
+			}
 			if err := f.takeWish(ctx, lattice, app); err != nil {
 				return err
 			}
@@ -306,9 +324,7 @@ func (f *follower) takeModels(ctx context.Context, lattice string, apps []string
 			if err != nil {
 				m = store.Model{Name: app}
 			}
-			if known, _ := f.models.Get(lattice, app); known.Revision < h.rev {
-				f.models.Put(lattice, watch.Entry[store.Model]{Name: app, Record: m, Revision: h.rev})
-			}
+			f.models.Advance(lattice, watch.Entry[store.Model]{Name: app, Record: m, Revision: h.rev})
 		}
 		return nil
 	})
@@ -322,10 +338,18 @@ func (f *follower) takeWish(ctx context.Context, lattice, app string) error {
 	case err != nil:
 		return err
 	}
-	if known, _ := f.wishes.Get(lattice, app); known.Revision < rev {
-		f.wishes.Put(lattice, watch.Entry[engine.Wish]{Name: app, Record: w, Revision: rev})
-	}
+	f.wishes.Advance(lattice, watch.Entry[engine.Wish]{Name: app, Record: w, Revision: rev})
 	return nil
+}
+
+// wished takes in a wish that we wrote ourselves: hosts wait for its owner, who is in this process as a rule, and the stream only names it.
+func (f *follower) wished(lattice string, w engine.Wish, rev store.Revision) {
+	w.Read = nil // as whoever reads it from the server gets it
+	f.own.Lock()
+	defer f.own.Unlock()
+	if _, ok := f.whole[lattice]; ok {
+		f.wishes.Advance(lattice, watch.Entry[engine.Wish]{Name: w.App, Record: w, Revision: rev})
+	}
 }
 
 // check compares the copies with the server. A stream that has lost what we read was wiped, or belongs to another server by now.

@@ -101,7 +101,11 @@ func (s *Store) Wish(ctx context.Context, lattice, app string) (engine.Wish, sto
 
 // PutWish writes what is asked of an application.
 func (s *Store) PutWish(ctx context.Context, lattice string, w engine.Wish, expect store.Revision) (store.Revision, error) {
-	return s.save(ctx, fmt.Sprintf("saving the wish of app %q", w.App), wishKey(lattice), lattice, w.App, changeWish, w, expect)
+	rev, err := s.save(ctx, fmt.Sprintf("saving the wish of app %q", w.App), wishKey(lattice), lattice, w.App, changeWish, w, expect)
+	if err == nil {
+		s.follower.wished(lattice, w, rev)
+	}
+	return rev, err
 }
 
 // Run returns the run record of an application.

@@ -69,6 +69,7 @@ func Cases() []Case {
 		{"a watch that lost its place begins again", watchRestarts},
 		{"a watch ends with its context", watchEnds},
 		{"wishes", wishes},
+		{"wishes of two processes in order", wishesInOrder},
 		{"run records", runs},
 		{"leases", leases},
 		{"ownership passes on by leases", ownership},

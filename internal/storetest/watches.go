@@ -128,6 +128,40 @@ func wishes(t *testing.T, b Backend) {
 	wantErr(t, "a wish over the limit", err, store.ErrTooLarge)
 }
 
+// wishesInOrder has two processes write in turn: who watches in one of them hears its own wishes sooner than the other's, and none twice, none after a
+// later one.
+func wishesInOrder(t *testing.T, b Backend) {
+	ctx := t.Context()
+	ch, err := b.Store.WatchWishes(ctx, "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "the snapshot of nothing", 0, len(snapshot(t, ch)))
+	other := b.Again()
+	var rev store.Revision
+	const last = 60
+	for i := range last + 1 {
+		s := b.Store
+		if i%3 == 1 {
+			s = other
+		}
+		if rev, err = s.PutWish(ctx, "default", engine.Wish{ID: strconv.Itoa(i), App: "shop", Operation: engine.Deploy, Manifest: manifest("shop", "v1")}, rev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var heard store.Revision
+	for heard < rev {
+		c := next(t, ch)
+		if c.Revision <= heard || c.Gone || c.Restart || c.Record.App != "shop" {
+			t.Fatalf("after revision %d the watch says %+v", heard, c)
+		}
+		heard = c.Revision
+		if c.Revision == rev {
+			same(t, "the last one", strconv.Itoa(last), c.Record.ID)
+		}
+	}
+}
+
 func runs(t *testing.T, b Backend) {
 	ctx, s := t.Context(), b.Store
 	r := engine.Run{

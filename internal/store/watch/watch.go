@@ -54,12 +54,28 @@ func New[T any](clone func(T) T) *Board[T] {
 func (b *Board[T]) Put(lattice string, e Entry[T]) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.put(lattice, e)
+}
+
+func (b *Board[T]) put(lattice string, e Entry[T]) {
 	e.Record = b.clone(e.Record)
 	if b.lattices[lattice] == nil {
 		b.lattices[lattice] = map[string]Entry[T]{}
 	}
 	b.lattices[lattice][e.Name] = e
 	b.tell(lattice, store.Change[T]{Name: e.Name, Record: e.Record, Revision: e.Revision})
+}
+
+// Advance is Put for a record that may be older than what is there, which then stays: what somebody has written himself he knows before the news of it
+// comes. It is false where nothing has changed.
+func (b *Board[T]) Advance(lattice string, e Entry[T]) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if known, ok := b.lattices[lattice][e.Name]; ok && known.Revision >= e.Revision {
+		return false
+	}
+	b.put(lattice, e)
+	return true
 }
 
 // Drop removes one record and tells the watchers that it is gone. What is not there is not told.

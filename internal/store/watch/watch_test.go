@@ -135,3 +135,24 @@ func TestWhatIsHandedOutIsNotShared(t *testing.T) {
 		}
 	})
 }
+
+func TestAnAdvanceNeverGoesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := board()
+		ch := b.Watch(t.Context(), "l")
+		want(t, ch, "end")
+		advance := func(record string, rev uint64) bool {
+			return b.Advance("l", Entry[string]{Name: "a", Record: record, Revision: rev})
+		}
+		for _, step := range []struct {
+			record string
+			rev    uint64
+			moved  bool
+		}{{"first", 3, true}, {"the same again", 3, false}, {"late news", 2, false}, {"next", 5, true}} {
+			if moved := advance(step.record, step.rev); moved != step.moved {
+				t.Errorf("%s: moved is %v", step.record, moved)
+			}
+		}
+		want(t, ch, "a=first@3", "a=next@5")
+	})
+}
