@@ -232,10 +232,10 @@ func (v *validator) useless() {
 	})
 	v.components(func(c *Component, path string) {
 		scaler, _ := c.Scaler()
-		if scaler != nil || c.Type != ComponentKind || c.Properties.Application != nil || v.d.isBroken(path) || badScaler(c) {
+		if scaler != nil || c.Type == CapabilityKind && v.form != Form03 || c.Properties.Application != nil || v.d.isBroken(path) || badScaler(c) {
 			return
 		}
-		v.warn(field(path, "name"), "component %q has no scaler: it is never started", c.Name)
+		v.warn(field(path, "name"), "%s %q has no scaler: it is never started", c.Type, c.Name)
 	})
 }
 

@@ -157,7 +157,7 @@ func app03(components string) string {
 	return "metadata: {name: x}\nspec:\n  components:\n" + components
 }
 
-const provider03 = "\n    - {name: web, type: capability, properties: {image: i, contract: c}}"
+const provider03 = "\n    - {name: web, type: capability, properties: {image: i, contract: c}, traits: [{type: spreadscaler, properties: {replicas: 1}}]}"
 
 func linkdef(target string) string {
 	return "{type: linkdef, properties: {target: " + target + ", values: {}}}"
@@ -177,7 +177,7 @@ func TestTheRulesOfThe03Form(t *testing.T) {
     - {name: a, type: actor, properties: {image: i}, traits: [{type: spreadscaler, properties: {replicas: 4, spread: [{name: all, weight: 67}, {name: w, requirements: {z: w}, weight: 33}]}}]}` + provider03), nil, nil},
 		{"V3VAL-04 the last found comes first", app03(`
     - {name: a, type: actor, properties: {image: i}, traits: [{type: spreadscaler, properties: {replicas: 4, spread: [{name: e, weight: 70}, {name: w, weight: 20}]}}, ` + linkdef("webcarp") + `]}
-    - {name: httpserver, type: capability, properties: {image: i, contract: c}}`),
+    - {name: httpserver, type: capability, properties: {image: i, contract: c}, traits: [` + one + `]}`),
 			[]string{"E No matching targets found for link definition target webcarp", "E Spread scaler weight does not add up to 100"},
 			[]string{`E linkdef target "webcarp" is not a capability of this manifest`}},
 		{"two spreads without weights are 200", app03(`
@@ -189,13 +189,13 @@ func TestTheRulesOfThe03Form(t *testing.T) {
 			[]string{"E No matching targets found for link definition target a"},
 			[]string{`E linkdef target "a" is not a capability of this manifest`}},
 		{"a linkdef on a capability", app03("    - {name: p, type: capability, properties: {image: i, contract: d}, traits: [" + linkdef("web") + "]}" + provider03), nil,
-			[]string{`E linkdef on the capability "p": only a component links to a provider`}},
+			[]string{`E linkdef on the capability "p": only a component links to a provider`, `W capability "p" has no scaler: it is never started`}},
 		{"two linkdefs that a host cannot tell apart", app03(`
     - {name: a, type: actor, properties: {image: i}, traits: [` + one + `, ` + linkdef("web") + `, ` + linkdef("other") + `]}
-    - {name: other, type: capability, properties: {image: j, contract: c}}` + provider03), nil,
+    - {name: other, type: capability, properties: {image: j, contract: c}, traits: [` + one + `]}` + provider03), nil,
 			[]string{`E component "a" has two linkdefs for contract "c" and link name "default": a host keeps one`}},
 		{"a capability without contract", app03("    - {name: p, type: capability, properties: {image: i}}" + provider03), nil,
-			[]string{`E capability "p" has no contract: in a manifest of the 0.3 form every capability needs one`}},
+			[]string{`E capability "p" has no contract: in a manifest of the 0.3 form every capability needs one`, `W capability "p" has no scaler: it is never started`}},
 		{"a contract and a link_name on a component", app03("    - {name: a, type: actor, properties: {image: i, contract: c, link_name: l}, traits: [" + one + "]}"), nil,
 			[]string{`E a contract belongs to a capability, and "a" is a component`, `E a link_name belongs to a capability, and "a" is a component`}},
 		{"parts of the other form", app03(`
