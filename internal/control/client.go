@@ -87,6 +87,8 @@ type Client struct {
 	toAsk   []engine.Question
 	stats   Stats
 	closing bool
+
+	diary diary
 }
 
 // New subscribes to an inbox of its own and returns a client whose time-outs run by themselves.
@@ -99,6 +101,11 @@ func New(nc *nats.Conn, cfg Config, sink func(engine.Input)) (*Client, error) {
 	c.sub = sub
 	c.timer = time.AfterFunc(time.Hour, func() { c.Expire() })
 	c.timer.Stop()
+	c.diary.over = func() {
+		if nc.IsConnected() {
+			_ = nc.FlushTimeout(overWithin) // in time or not: the log is written
+		}
+	}
 	return c, nil
 }
 
@@ -117,7 +124,7 @@ func (c *Client) receive(m *nats.Msg) {
 func NewOn(bus Bus, inbox string, cfg Config, sink func(engine.Input)) *Client {
 	cfg = cfg.withDefaults()
 	return &Client{cfg: cfg, bus: bus, inbox: inbox, sink: sink, flight: make(map[uint64]*request),
-		speaks: newSpeaks(cfg), window: newWindow(cfg)}
+		speaks: newSpeaks(cfg), window: newWindow(cfg), diary: diary{log: cfg.Log}}
 }
 
 // Heard tells the client which dialect hosts speak, from whatever was heard of them.
@@ -133,7 +140,7 @@ func (c *Client) Heard(events []lattice.Event) {
 const sendAtOnce = 64
 
 // Send queues commands and sends what the windows permit, in pieces: hosts work on the first commands while the next ones are written. The
-// log is written last, for the hosts come first.
+// log is written behind them, for the hosts come first.
 func (c *Client) Send(commands []ledger.Command, check func(*ledger.Command) bool) int {
 	var sent []*item
 	for len(commands) > 0 {
@@ -143,7 +150,7 @@ func (c *Client) Send(commands []ledger.Command, check func(*ledger.Command) boo
 		sent = append(sent, c.flush(check)...)
 	}
 	sent = append(sent, c.flush(check)...) // also without commands: an answer may have opened a window
-	c.log(sent)
+	c.diary.sent(sent)
 	return len(sent)
 }
 
@@ -172,7 +179,7 @@ func (c *Client) Queue(commands []ledger.Command) {
 // what it refuses is answered as dropped.
 func (c *Client) Flush(check func(*ledger.Command) bool) int {
 	sent := c.flush(check)
-	c.log(sent)
+	c.diary.sent(sent)
 	return len(sent)
 }
 
@@ -197,14 +204,6 @@ func (c *Client) flush(check func(*ledger.Command) bool) (sent []*item) {
 		c.window.sent(it)
 		c.stats.Sent++
 		sent = append(sent, it)
-	}
-}
-
-func (c *Client) log(sent []*item) {
-	for _, it := range sent {
-		cmd := it.cmd
-		c.cfg.Log.Info("command sent", "id", uint64(cmd.ID), "app", cmd.App, "component", cmd.Component,
-			"host", string(cmd.Host), "action", cmd.Action.String(), "reason", string(cmd.Reason), "subject", it.msg.Subject)
 	}
 }
 
@@ -239,7 +238,7 @@ func (c *Client) Stats() Stats {
 	return c.stats
 }
 
-// Close gives up everything as Disconnected does and ends the inbox.
+// Close gives up everything as Disconnected does, ends the inbox, and returns when the log is written.
 func (c *Client) Close() {
 	c.mu.Lock()
 	c.closing = true
@@ -251,6 +250,7 @@ func (c *Client) Close() {
 	if c.sub != nil {
 		_ = c.sub.Unsubscribe() // fails only when the connection is gone, and the subscription with it
 	}
+	c.diary.wait()
 }
 
 // answer brings the end of a command back to the owner.
