@@ -212,7 +212,7 @@ func (s *State) mergeContents(h *Host, told []Resource, asked time.Duration, eff
 			j++
 		default:
 			it := &h.items[i]
-			if it.Terminal <= asked {
+			if it.Terminal <= asked || h.showsNewest(it, &told[j]) {
 				s.retell(h, it, &told[j], asked, eff)
 			}
 			items = append(items, *it)
@@ -239,6 +239,21 @@ func (s *State) found(h *Host, r *Resource, asked time.Duration, eff *Effect) (I
 	s.enter(h, &it)
 	eff.note(&it)
 	return it, true
+}
+
+// showsNewest says that an inventory shows the instance whose start is the newest event of the item: it was put together after that, whenever it was asked for.
+func (h *Host) showsNewest(it *Item, told *Resource) bool {
+	born := h.born[it.Key]
+	n := 0
+	for i := range it.Groups {
+		for j, id := range it.Groups[i].Instances {
+			if n+j < len(born) && born[n+j] == it.Terminal && holds(told.Groups, id) {
+				return true
+			}
+		}
+		n += len(it.Groups[i].Instances)
+	}
+	return false
 }
 
 // retell makes a known item what the inventory tells.
