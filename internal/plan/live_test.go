@@ -57,6 +57,8 @@ func TestUpdatesUnderTheOldReference(t *testing.T) {
 		{"not what is to go", givenOTP(echo(scaled(0), image("echo:2")), has("N1", "echo:1", ours, "a")), []string{"scale N1 echo:1 1→0 (too-many)"}},
 		{"not once more while it is under way", givenOTP(echo(scaled(1), image("echo:2")), has("N1", "echo:1", ours, "a"),
 			asked(ledger.Command{Action: ledger.Update, Component: "echo", Host: "N1", Target: ledger.Target{ID: key.ID, Ref: "echo:1"}, From: 1, To: 1, Update: "echo:2", Instances: []string{"a"}})), nil},
+		{"nor elsewhere, should the revision that wants it ask for no update", givenOTP(app(component("echo", scaled(1), image("echo:2"))), has("N1", "echo:1", ours, "a"), host("N2"),
+			runsCode("echo:2"), asked(ledger.Command{Action: ledger.Update, Component: "echo", Host: "N1", Target: ledger.Target{ID: key.ID, Ref: "echo:1"}, From: 1, To: 1, Update: "echo:2", Instances: []string{"a"}})), nil},
 		{"what was updated is as wanted", givenOTP(echo(scaled(2), image("echo:2")), has("N1", "echo:1", ours, "a", "b"), runsCode("echo:2", "N1")), nil},
 		{"back to the image that the host reports: that is not what runs", givenOTP(echo(scaled(2), image("echo:1")), has("N1", "echo:1", ours, "a", "b"), runsCode("echo:2", "N1")),
 			[]string{"update N1 echo:1 => echo:1 2→2 (image-changed)"}},

@@ -175,7 +175,7 @@ func (j *job) collect() {
 	for _, e := range j.Ledger.OpenFor(j.App, j.r.Name) {
 		h := j.State.Host(e.Host)
 		if h != nil && (e.Action == ledger.Scale || e.Action == ledger.Update) {
-			j.site(h).expect(e)
+			j.site(h).expect(e, j.r.Ref)
 		}
 	}
 	if j.From != nil {
@@ -191,7 +191,7 @@ func (j *job) renamed() {
 			return
 		}
 		if t.ID == j.key.ID && t.ID != "" || (t.ID == "" || j.key.ID == "") && lattice.SameRef(t.Ref, j.r.Ref) {
-			j.site(h).expect(e)
+			j.site(h).expect(e, j.r.Ref)
 			j.part.Starting = true
 		}
 	})
@@ -219,10 +219,12 @@ func (j *job) occupy(s *site) {
 	}
 }
 
-// expect notes what is under way on the site.
-func (s *site) expect(e *ledger.Entry) {
+// expect notes what is under way on the site, where that reference is wanted.
+func (s *site) expect(e *ledger.Entry, ref string) {
 	s.open = e
 	switch {
+	case s.old && e.Action == ledger.Update && lattice.SameRef(e.Update, ref):
+		s.old, s.bound, s.planned = false, true, s.have // what is being updated in place, by whatever revision, is no longer missing
 	case s.old && e.Starting():
 		s.planned += e.To - e.From
 	case e.Starting():
