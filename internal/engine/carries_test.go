@@ -86,6 +86,30 @@ func TestALinkWhosePutWasGivenUpMayBeThere(t *testing.T) {
 	l.statusIs("undeployed Manifest has been undeployed")
 }
 
+// A list of links may lag behind, so that one which lacks a link proves nothing.
+func TestALinkThatOneListLacksMayBeThere(t *testing.T) {
+	m := linkedWeb("v1", "1")
+	l := newLab(t, "N1").begin(wish(Deploy, m))
+	l.wait(sec)
+	l.statusIs("deployed")
+	l.sent = nil
+	lagging := true
+	l.question = func(q Question) Input {
+		if q.Topic != AskLinks || !lagging {
+			return nil
+		}
+		lagging = false
+		return Learned{ID: q.ID, Asked: l.now, Events: []lattice.Event{lattice.Links{Asked: l.now}}}
+	}
+	for i := 0; lagging && i < 1000; i++ {
+		l.wait(sec / 10) // the undeploy comes before the second list
+	}
+	l.step(wish(Undeploy, m))
+	l.wait(5 * sec)
+	l.expect("it is looked for once more", "scale N1 web:1 1→0 (undeployed)", "scale N1 kv:1 1→0 (undeployed)", "delete_config shop-limits", "delete_link shop-web -> shop-kv", "delete_config shop-url")
+	l.statusIs("undeployed Manifest has been undeployed")
+}
+
 // So it is with the value of a config.
 func TestAConfigWhosePutWasGivenUpIsReadAgain(t *testing.T) {
 	l := newLab(t, "N1").begin(wish(Deploy, linkedWeb("v1", "1")))

@@ -20,11 +20,13 @@ func (a *app) unsure(o *ledger.Outcome, now time.Duration) {
 	}
 }
 
-// mayStand says which links' put was given up by its deadline, without a list that was asked for since.
+// mayStand says which links may be there though no list shows them: their put was given up by its deadline, and no list that was asked for since has come,
+// or they were missing once, from a list that may have lagged behind.
 func (e *Engine) mayStand(a *app) func(lattice.Link) bool {
 	return func(l lattice.Link) bool {
-		at, ok := a.perhaps[linkKey{l.Slot(), l.Target}]
-		return ok && e.state.LinksAsked() <= at
+		k := linkKey{l.Slot(), l.Target}
+		at, ok := a.perhaps[k]
+		return ok && e.state.LinksAsked() <= at || a.missed[k] > 0 && a.missed[k] < surely
 	}
 }
 

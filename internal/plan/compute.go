@@ -57,7 +57,7 @@ type Input struct {
 	ConfigTaken func(name string) string
 	LinkTaken   func(l lattice.Link) string
 	LinkInUse   func(l lattice.Link) bool
-	// MayStand says that a put of the link was given up, and no list asked for since has told whether it is there.
+	// MayStand says that the link may be there though the list of links does not show it: another list has to be asked for.
 	MayStand func(l lattice.Link) bool
 }
 
