@@ -37,7 +37,10 @@ func (d *driver) settle() {
 		ins = append(ins, engine.WishSeen{Wish: w})
 	}
 	d.drive(append(ins, engine.SnapshotEnd{})...)
-	d.now += 30 * time.Second // as in a lattice that has been watched for a while, though before any beat is missed
+	// The applications ran before they were deployed here, so what is missing counts after a heartbeat period and its grace; and every host beats in it.
+	d.now += 30 * time.Second
+	d.drive(engine.Observed{Events: d.beats()})
+	d.now += 6 * time.Second
 	d.drive(engine.Tick{})
 }
 
@@ -60,6 +63,15 @@ func (d *driver) step(ins ...engine.Input) engine.Output {
 	return out
 }
 
+// beats are one sign of life of each host.
+func (d *driver) beats() []lattice.Event {
+	var seen []lattice.Event
+	for i := range d.hosts {
+		seen = append(seen, lattice.HostSeen{Host: lattice.HostID(hostID(i)), Dialect: lattice.V1, Can: lattice.Can{Beat: true, Update: true}, Uptime: 1000 + uint64(d.now/time.Second)})
+	}
+	return seen
+}
+
 // answers are what a store and the hosts have to say to an output. Commands are left without an answer.
 func (d *driver) answers(out engine.Output) []engine.Input {
 	var ins []engine.Input
@@ -74,11 +86,7 @@ func (d *driver) answers(out engine.Output) []engine.Input {
 		learned := engine.Learned{ID: q.ID, Asked: asked}
 		switch q.Topic {
 		case engine.AskHosts:
-			var seen []lattice.Event
-			for i := range d.hosts {
-				seen = append(seen, lattice.HostSeen{Host: lattice.HostID(hostID(i)), Dialect: lattice.V1, Can: lattice.Can{Beat: true, Update: true}, Uptime: 1000})
-			}
-			ins = append(ins, engine.Observed{Events: seen})
+			ins = append(ins, engine.Observed{Events: d.beats()})
 		case engine.AskInventory:
 			learned.Events = []lattice.Event{d.crowd.inventory(d.index[string(q.Host)], asked)}
 		case engine.AskLinks:
