@@ -487,7 +487,7 @@ func (e *Engine) settled(outs []ledger.Outcome) {
 			continue
 		}
 		a.remember(o, e.now)
-		if o.Entry.Instances != nil && o.Verdict == ledger.Settled {
+		if o.Entry.Instances != nil && (o.Verdict == ledger.Settled || o.Unsure) {
 			e.updated(a, &o.Entry)
 		}
 		a.learnPace(o, e.now)

@@ -10,8 +10,11 @@ import (
 // This file remembers updates in place by hosts that report the old reference ever after (OTP upd). Nothing shows them but the record: it names the very
 // instances, so that one that was started since, by a crash or by somebody else, is not taken for updated.
 
-// updated notes an update that is confirmed: of the instances that it changed, those that still run.
+// updated notes an update that is confirmed, or given up after the host's word on some of the instances came: of those that it changed, those that still run.
 func (e *Engine) updated(a *app, en *ledger.Entry) {
+	if !en.Acked && len(en.Swapped) == 0 {
+		return
+	}
 	u := LiveUpdate{ID: en.Target.ID, Host: string(en.Host), From: en.Target.Ref, To: en.Update}
 	changed := en.Swapped
 	if en.Acked {

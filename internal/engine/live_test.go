@@ -115,6 +115,17 @@ func TestWhenALiveUpdateIsNotDone(t *testing.T) {
 			t.Errorf("%d run", n)
 		}
 	})
+	t.Run("the word on one instance is lost: the other has changed, and when the image before is wanted again both are stopped and started", func(t *testing.T) {
+		l := begin(t)
+		l.unanswered = true
+		l.step(wish(Deploy, v2))
+		l.expect("tried", update)
+		l.step(Observed{Events: []lattice.Event{lattice.Updated{Host: "N1", Key: lattice.Key{ID: "Mweb"}, Instance: "i1"}}})
+		l.step(wish(Deploy, webOf("v3", 2)))
+		l.wait(3 * time.Minute)
+		l.expect("after its deadline", "scale N1 web:1 2→0 (image-changed)", "scale N1 web:1 0→2 (too-few)")
+		l.statusIs("deployed interrupted: web for 0s on N1")
+	})
 	t.Run("without the annotation: never", func(t *testing.T) {
 		l := begin(t)
 		l.e.state.Apply(lattice.RefLearned{Ref: "web:2", ID: "Mweb"}, l.now)
