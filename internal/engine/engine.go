@@ -487,9 +487,7 @@ func (e *Engine) settled(outs []ledger.Outcome) {
 			continue
 		}
 		a.remember(o, e.now)
-		if o.Entry.Instances != nil && (o.Verdict == ledger.Settled || o.Unsure) {
-			e.updated(a, &o.Entry)
-		}
+		e.updated(a, o)
 		a.learnPace(o, e.now)
 		switch {
 		case o.Entry.Action == ledger.PutConfig || o.Entry.Action == ledger.DeleteConfig:

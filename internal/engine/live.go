@@ -11,8 +11,9 @@ import (
 // instances, so that one that was started since, by a crash or by somebody else, is not taken for updated.
 
 // updated notes an update that is confirmed, or given up after the host's word on some of the instances came: of those that it changed, those that still run.
-func (e *Engine) updated(a *app, en *ledger.Entry) {
-	if !en.Acked && len(en.Swapped) == 0 {
+func (e *Engine) updated(a *app, o *ledger.Outcome) {
+	en := &o.Entry
+	if en.Instances == nil || o.Verdict != ledger.Settled && !o.Unsure || !en.Acked && len(en.Swapped) == 0 {
 		return
 	}
 	u := LiveUpdate{ID: en.Target.ID, Host: string(en.Host), From: en.Target.Ref, To: en.Update}
