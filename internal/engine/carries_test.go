@@ -123,3 +123,29 @@ func TestAConfigWhosePutWasGivenUpIsReadAgain(t *testing.T) {
 	l.expect("it has the value of v2", "put_config shop-url", "delete_link shop-web -> shop-kv", "put_link shop-web -> shop-kv")
 	l.statusIs("deployed")
 }
+
+// What an owner without a record finds in the lattice may be linked already, with the value of then.
+func TestAConfigThatLinksCarryWaitsForTheListOfThem(t *testing.T) {
+	l := newLab(t, "N1").begin(wish(Deploy, linkedWeb("v1", "1")))
+	l.wait(sec)
+	l.statusIs("deployed")
+	l.saves = nil
+	var late []Question
+	l.question = func(q Question) Input {
+		if q.Topic != AskLinks {
+			return nil
+		}
+		late = append(late, q)
+		return Answered{} // of nothing: the question stays open
+	}
+	l.follow(wish(Deploy, linkedWeb("v2", "2")))
+	l.wait(sec / 2)
+	l.expect("the value of before may be in use")
+	l.question = nil
+	for _, q := range late {
+		l.step(Learned{ID: q.ID, Asked: l.now, Events: []lattice.Event{lattice.Links{Asked: l.now, Links: l.links}}})
+	}
+	l.wait(40 * sec)
+	l.expect("it is", "put_config shop-url", "delete_link shop-web -> shop-kv", "put_link shop-web -> shop-kv")
+	l.statusIs("deployed")
+}

@@ -429,7 +429,7 @@ func (e *Engine) linksMoved(source string) {
 	// order: marks only.
 	for _, a := range e.apps {
 		if a.active() {
-			a.mark().links = true
+			a.mark().links, a.mark().configs = true, true // a config that links carry waits for the first list
 		}
 	}
 }

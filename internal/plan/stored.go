@@ -117,6 +117,10 @@ func (p *pass) configs() {
 		if p.configMoving(c.Name) {
 			continue
 		}
+		if s.Found && p.State.LinksAsked() == lattice.Never && p.linked(c.Name) {
+			p.out.AskLinks = true // one that is there already carries the value of now, which nothing shows once there is another one
+			continue
+		}
 		cmd := ledger.Command{Action: ledger.PutConfig, ConfigName: c.Name, Values: c.Values, Reason: ledger.ReasonConfigMissing}
 		if s.Found {
 			cmd.Reason = ledger.ReasonConfigDiffers
@@ -127,6 +131,13 @@ func (p *pass) configs() {
 		}
 		p.send(nil, cmd)
 	}
+}
+
+// linked says that a wanted link names the config.
+func (p *pass) linked(config string) bool {
+	return slices.ContainsFunc(p.Wanted.Links, func(l Link) bool {
+		return slices.Contains(l.Want.SourceConfig, config) || slices.Contains(l.Want.TargetConfig, config)
+	})
 }
 
 // links brings every wanted link to its state.
