@@ -29,6 +29,9 @@ type world struct {
 	orphaned map[string]bool // deleted and let go: there is no model, so the API passes on no undeploy and no delete
 }
 
+// lastWords is how long the last events of a host are on their way: no process begins before those of its forerunner have arrived.
+const lastWords = 50 * time.Millisecond
+
 var zones = []string{"a", "b", "c"}
 
 func newWorld(t *rapid.T) *world {
@@ -220,13 +223,16 @@ func (w *world) act() {
 	case "stop":
 		w.fault("stop", w.p.Cluster.Stop)
 	case "return":
+		if w.p.Bus.Now()-w.judge.broke < lastWords {
+			w.p.Run(lastWords)
+		}
 		w.fault("return", w.p.Cluster.Return)
 	case "restart":
 		h := w.host()
 		w.note("%s is killed and returns at once", h)
 		w.judge.broken(h)
 		_ = w.p.Cluster.Kill(h)
-		w.p.Run(50 * time.Millisecond) // no process begins before its forerunner's last words have arrived
+		w.p.Run(lastWords)
 		_ = w.p.Cluster.Return(h)
 	case "join":
 		if len(w.hosts) < 7 {
