@@ -52,9 +52,13 @@ func (s *State) introduce(h *Host, ev *Inventory, asked, now time.Duration, eff 
 
 // replace makes the host's contents those of the inventory.
 func (s *State) replace(h *Host, resources []Resource, asked, now time.Duration, eff *Effect) {
+	overtaken := false
 	if !s.unchanged(h, resources, asked) {
 		told, ok := s.orderly(resources)
-		if !ok || !s.mergeContents(h, told, asked, eff) {
+		if ok {
+			overtaken, ok = s.mergeContents(h, told, asked, eff)
+		}
+		if !ok {
 			s.dropped++
 			s.doubt(h, now, eff)
 			return
@@ -68,7 +72,7 @@ func (s *State) replace(h *Host, resources []Resource, asked, now time.Duration,
 			s.back(h, k)
 		}
 	}
-	if h.Doubtful && asked >= h.doubtAt {
+	if h.Doubtful && asked >= h.doubtAt && !overtaken {
 		h.Doubtful, eff.Doubtful = false, false
 		eff.Changed = true
 	}
@@ -172,14 +176,15 @@ func (s *State) orderly(resources []Resource) (kept []Resource, ok bool) {
 	return usable, true
 }
 
-// mergeContents walks what is known and what is told side by side. Nothing is changed when the result would be beyond a bound.
-func (s *State) mergeContents(h *Host, told []Resource, asked time.Duration, eff *Effect) bool {
+// mergeContents walks what is known and what is told side by side. Nothing is changed when the result would be beyond a bound. overtaken: of a key that is told
+// otherwise an event has come since it was asked for, and nobody knows which of the two is newer.
+func (s *State) mergeContents(h *Host, told []Resource, asked time.Duration, eff *Effect) (overtaken, ok bool) {
 	ids := 0
 	for i := range told {
 		ids += idsOf(told[i].Groups)
 	}
 	if s.items-len(h.items)+len(told) > maxItems || ids > maxHostIDs || s.ids-h.instances+ids > maxInstances {
-		return false
+		return false, false
 	}
 	h.unshare()
 	items := make([]Item, 0, len(told))
@@ -211,16 +216,13 @@ func (s *State) mergeContents(h *Host, told []Resource, asked time.Duration, eff
 			}
 			j++
 		default:
-			it := &h.items[i]
-			if it.Terminal <= asked || h.showsNewest(it, &told[j]) {
-				s.retell(h, it, &told[j], asked, eff)
-			}
-			items = append(items, *it)
+			overtaken = s.retell(h, &h.items[i], &told[j], asked, eff) || overtaken
+			items = append(items, h.items[i])
 			i, j = i+1, j+1
 		}
 	}
 	h.items = slices.Clip(items)
-	return true
+	return overtaken, true
 }
 
 // found makes the item of a key that an inventory tells of for the first time.
@@ -256,17 +258,22 @@ func (h *Host) showsNewest(it *Item, told *Resource) bool {
 	return false
 }
 
-// retell makes a known item what the inventory tells.
-func (s *State) retell(h *Host, it *Item, r *Resource, asked time.Duration, eff *Effect) {
-	if it.Ref != r.Ref || !sameGroups(it.Groups, r.Groups) {
-		next, ok := s.make(r.Key, r.Ref, ownIDs(r.Groups))
-		if !ok {
-			s.dropped++
-			return
-		}
-		s.swap(h, it, next, eff)
-		it.At = max(it.At, asked)
+// retell makes a known item what the inventory tells, unless that is overtaken.
+func (s *State) retell(h *Host, it *Item, r *Resource, asked time.Duration, eff *Effect) (overtaken bool) {
+	switch {
+	case it.Ref == r.Ref && sameGroups(it.Groups, r.Groups):
+		return false
+	case it.Terminal > asked && !h.showsNewest(it, r):
+		return true
 	}
+	next, ok := s.make(r.Key, r.Ref, ownIDs(r.Groups))
+	if !ok {
+		s.dropped++
+		return false
+	}
+	s.swap(h, it, next, eff)
+	it.At = max(it.At, asked)
+	return false
 }
 
 // ownIDs copies instance ids, so that the payload that they came in is not kept alive.
