@@ -227,10 +227,14 @@ func (e *Engine) restore(a *app) {
 			if at[0] < 0 || at[0] >= len(a.run.Hosts) {
 				continue // no record of ours
 			}
-			e.ledger.Restore(ledger.Command{
+			c := ledger.Command{
 				App: a.name, Revision: a.revision(), Epoch: e.cfg.Epoch, Action: ledger.Scale, Reason: ledger.ReasonTooFew,
 				Host: lattice.HostID(a.run.Hosts[at[0]]), Target: in.Target, From: at[1], To: at[2], Component: in.Component,
-			}, e.now)
+			}
+			if in.Update != "" {
+				c.Action, c.Reason, c.Update, c.Instances = ledger.Update, ledger.ReasonImageChanged, in.Update, in.Instances
+			}
+			e.ledger.Restore(c, e.now)
 			e.repeatAt(Question{Topic: AskInventory, Host: lattice.HostID(a.run.Hosts[at[0]])}, e.now+1)
 		}
 	}

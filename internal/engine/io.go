@@ -197,7 +197,7 @@ type Run struct {
 	Links     []AppliedLink   `json:"links,omitempty"`    // links that we put
 	Lists     []AppliedList   `json:"lists,omitempty"`    // config lists in force
 	Updates   []LiveUpdate    `json:"updates,omitempty"`  // what was updated in place by hosts that report the reference from before
-	Intents   []Intent        `json:"intents,omitempty"`  // starts that may be under way
+	Intents   []Intent        `json:"intents,omitempty"`  // starts and updates in place that may be under way
 }
 
 // AppliedLink is a link that we put, with a hash of the config values that it carried then.
@@ -225,9 +225,11 @@ type LiveUpdate struct {
 }
 
 // Intent is starts of one component that were saved before they were sent: hosts acknowledge before they work, so an owner that follows cannot see
-// them, and would start everything once more.
+// them, and would start everything once more. So is an update in place under the reference that runs, which no inventory shows either.
 type Intent struct {
 	Component string        `json:"component"`
 	Target    ledger.Target `json:"target"`
-	At        [][3]int      `json:"at"` // index into Run.Hosts, instances before, instances wanted
+	At        [][3]int      `json:"at"`                  // index into Run.Hosts, instances before, instances wanted
+	Update    string        `json:"update,omitempty"`    // of an update in place: the reference to change to
+	Instances []string      `json:"instances,omitempty"` // … and the instances that it changes
 }

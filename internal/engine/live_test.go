@@ -126,6 +126,18 @@ func TestWhenALiveUpdateIsNotDone(t *testing.T) {
 		l.expect("after its deadline", "scale N1 web:1 2→0 (image-changed)", "scale N1 web:1 0→2 (too-few)")
 		l.statusIs("deployed interrupted: web for 0s on N1")
 	})
+	t.Run("the owner is killed meanwhile: the one that follows knows of it, and hears the host's word", func(t *testing.T) {
+		l := begin(t)
+		l.unanswered = true
+		l.step(wish(Deploy, v2))
+		l.expect("tried", update)
+		l.follow(wish(Deploy, webOf("v3", 2)))
+		for _, id := range []string{"i1", "i2"} {
+			l.step(Observed{Events: []lattice.Event{lattice.Updated{Host: "N1", Key: lattice.Key{ID: "Mweb"}, Instance: id}}})
+		}
+		l.wait(10 * sec)
+		l.expect("it runs the new image, and the old one is wanted", "scale N1 web:1 2→0 (image-changed)", "scale N1 web:1 0→2 (too-few)")
+	})
 	t.Run("without the annotation: never", func(t *testing.T) {
 		l := begin(t)
 		l.e.state.Apply(lattice.RefLearned{Ref: "web:2", ID: "Mweb"}, l.now)

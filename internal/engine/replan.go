@@ -244,13 +244,14 @@ func (e *Engine) takeParts(a *app, res *plan.Result) {
 	}
 }
 
-// enter books the commands of a pass. They go out when nothing has to be saved first; starts are saved, for no owner that follows could see them.
+// enter books the commands of a pass. They go out when nothing has to be saved first; starts and updates in place are saved, for no owner that
+// follows could see them.
 func (e *Engine) enter(a *app, commands []ledger.Command) {
 	e.ledger.Expect(len(commands))
 	for i := range commands {
 		entry := e.ledger.Add(commands[i])
 		a.held = append(a.held, entry.ID)
-		if entry.Starting() {
+		if entry.Starting() || entry.Instances != nil {
 			a.mustSave, a.runDirty = true, true
 		}
 		a.unlist(&entry.Command)

@@ -65,7 +65,7 @@ func (u LiveUpdate) equal(o LiveUpdate) bool {
 }
 
 func (in Intent) equal(o Intent) bool {
-	return in.Component == o.Component && in.Target == o.Target && slices.Equal(in.At, o.At)
+	return in.Component == o.Component && in.Target == o.Target && in.Update == o.Update && slices.Equal(in.Instances, o.Instances) && slices.Equal(in.At, o.At)
 }
 
 // hostsUsed are the hosts on which something of the application runs, was started, or ran when they died.
@@ -113,7 +113,7 @@ func (e *Engine) mayHold(a *app, id lattice.HostID) bool {
 	return h.InventoryAsked == lattice.Never || a.run.Deleting && h.InventoryAsked <= a.began
 }
 
-// intents are the starts that may be under way.
+// intents are the starts, and the updates in place, that may be under way.
 func (e *Engine) intents(a *app, hosts []string) []Intent {
 	type what struct{ component, id, ref string }
 	var out []Intent
@@ -131,6 +131,11 @@ func (e *Engine) intents(a *app, hosts []string) []Intent {
 			out = append(out, Intent{Component: en.Component, Target: en.Target})
 		}
 		out[i].At = append(out[i].At, [3]int{at, en.From, en.To})
+	})
+	e.ledger.LiveUpdates(a.name, func(en *ledger.Entry) {
+		if at, ok := slices.BinarySearch(hosts, string(en.Host)); ok {
+			out = append(out, Intent{Component: en.Component, Target: en.Target, At: [][3]int{{at, en.From, en.To}}, Update: en.Update, Instances: en.Instances})
+		}
 	})
 	return out
 }

@@ -391,6 +391,19 @@ func (l *Ledger) Starts(app string, f func(*Entry)) {
 	}
 }
 
+// LiveUpdates calls f with the open entries of an application that update in place under the reference that runs, in the order in which they were added.
+func (l *Ledger) LiveUpdates(app string, f func(*Entry)) {
+	r := l.apps[app]
+	if r == nil {
+		return
+	}
+	for _, e := range r.entries {
+		if !e.over && e.live() {
+			f(&e.Entry)
+		}
+	}
+}
+
 // Len is the number of open entries.
 func (l *Ledger) Len() int { return len(l.entries) }
 
