@@ -196,18 +196,23 @@ func (j *judge) deafOf(h *sim.HostTruth, c *ledger.Command) bool {
 	})
 }
 
-// mayBeDeaf says that a start of the image was under way on the host when the last instances of an owner ended there: it may have begun while the calls were
-// being taken down, and no host tells. One more brings the calls back in any case; that it was one too many nobody can know.
+// mayBeDeaf says that a start of the image was under way on the host, or its word was lost, when the last instances of an owner ended there: it may have begun
+// while the calls were being taken down, and no host tells. One more brings the calls back in any case; that it was one too many nobody can know.
 func (j *judge) mayBeDeaf(c *ledger.Command) bool {
 	here := func(o *ledger.Command) bool {
 		return o.Action == ledger.Scale && o.Host == c.Host && o.Target.Kind == lattice.Component && lattice.SameRef(o.Target.Ref, c.Target.Ref)
 	}
 	return slices.ContainsFunc(j.w.p.Sent, func(stop plane.Sent) bool {
 		return here(&stop.Command) && stop.Command.To == 0 && slices.ContainsFunc(j.w.p.Sent, func(start plane.Sent) bool {
-			return here(&start.Command) && start.Command.To > start.Command.From && start.At < stop.At
-		}) && slices.ContainsFunc(j.begun, func(b begun) bool {
-			return b.at > stop.At && strings.Contains(b.said, string(c.Host)) && strings.Contains(b.said, c.Target.Ref)
+			return here(&start.Command) && start.Command.To > start.Command.From && start.At < stop.At && !j.toldBetween(&start.Command, start.At, stop.At)
 		})
+	})
+}
+
+// toldBetween says that the host told of an instance of the start in that time.
+func (j *judge) toldBetween(start *ledger.Command, from, to time.Duration) bool {
+	return slices.ContainsFunc(j.begun, func(b begun) bool {
+		return b.at > from && b.at < to && strings.Contains(b.said, string(start.Host)) && strings.Contains(b.said, start.Target.Ref) && strings.Contains(b.said, `"`+start.App+`"`)
 	})
 }
 
