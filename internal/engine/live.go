@@ -10,16 +10,23 @@ import (
 // This file remembers updates in place by hosts that report the old reference ever after (OTP upd). Nothing shows them but the record: it names the very
 // instances, so that one that was started since, by a crash or by somebody else, is not taken for updated.
 
+// unknownCode stands for the image of instances that an earlier owner had updated, or not: nobody can tell, so they are stopped and started where that matters.
+const unknownCode = "an image that nobody can tell"
+
 // updated notes an update that is confirmed, or given up after the host's word on some of the instances came: of those that it changed, those that still run.
 func (e *Engine) updated(a *app, o *ledger.Outcome) {
 	en := &o.Entry
-	if en.Instances == nil || o.Verdict != ledger.Settled && !o.Unsure || !en.Acked && len(en.Swapped) == 0 {
+	heard := en.Acked || len(en.Swapped) > 0
+	if en.Instances == nil || o.Verdict != ledger.Settled && !o.Unsure || !heard && !en.Restored {
 		return
 	}
 	u := LiveUpdate{ID: en.Target.ID, Host: string(en.Host), From: en.Target.Ref, To: en.Update}
 	changed := en.Swapped
-	if en.Acked {
+	switch {
+	case en.Acked:
 		changed = slices.Concat(changed, en.Instances)
+	case !heard:
+		changed, u.To = en.Instances, unknownCode // the host's word may have come while nobody listened
 	}
 	running := instances(e.state, en.Host, keyOfComponent(u.ID))
 	for _, id := range changed {
@@ -46,6 +53,9 @@ func (e *Engine) updated(a *app, o *ledger.Outcome) {
 // teach ties the references of updates to their ids, which no host may ever tell again.
 func (e *Engine) teach(a *app) {
 	for _, u := range a.run.Updates {
+		if u.To == unknownCode {
+			continue
+		}
 		e.touched(e.state.Apply(lattice.RefLearned{Ref: u.To, ID: u.ID}, e.now))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wadm-go/wadm/internal/ledger"
 	"github.com/wadm-go/wadm/lattice"
 	"github.com/wadm-go/wadm/oam"
 )
@@ -61,6 +62,24 @@ func TestALiveUpdateIsRemembered(t *testing.T) {
 		l.expect("said and done", "scale N1 web:1 2→0 (only-old-reference)", "scale N1 web:2 0→3 (too-few)")
 		if n := len(l.lastRun().Updates); n != 0 {
 			t.Errorf("%d updates are remembered of what has ended", n)
+		}
+	})
+	t.Run("as unknown, where an owner before sent it, nobody heard of it, and the image from before is wanted again", func(t *testing.T) {
+		l := running(t)
+		a := l.e.apps["shop"]
+		given := ledger.Entry{Command: ledger.Command{
+			App: "shop", Component: "web", Action: ledger.Update, Host: "N1", Target: ledger.Target{ID: "Mweb", Ref: "web:1"}, Update: "web:2", Instances: []string{"i1", "i2"},
+		}}
+		l.e.updated(a, &ledger.Outcome{Entry: given, Verdict: ledger.Failed, Unsure: true})
+		compare(t, "of an owner's own", []LiveUpdate(nil), a.run.Updates)
+		given.Restored = true
+		l.e.updated(a, &ledger.Outcome{Entry: given, Verdict: ledger.Failed, Unsure: true})
+		compare(t, "of the owner before", []LiveUpdate{{ID: "Mweb", Host: "N1", From: "web:1", To: unknownCode, Instances: []string{"i1", "i2"}}}, a.run.Updates)
+		a.component("web")
+		l.wait(10 * sec)
+		l.expect("nobody can tell what they run", "scale N1 web:1 2→0 (image-changed)", "scale N1 web:1 0→2 (too-few)")
+		if len(l.lastRun().Updates) != 0 {
+			t.Errorf("what has ended is still remembered: %+v", l.lastRun().Updates)
 		}
 	})
 	t.Run("until an instance is another one: nobody knows what code that runs", func(t *testing.T) {
