@@ -16,17 +16,13 @@ const unknownCode = "an image that nobody can tell"
 // updated notes an update that is confirmed, or given up after the host's word on some of the instances came: of those that it changed, those that still run.
 func (e *Engine) updated(a *app, o *ledger.Outcome) {
 	en := &o.Entry
-	heard := en.Acked || len(en.Swapped) > 0
-	if en.Instances == nil || o.Verdict != ledger.Settled && !o.Unsure || !heard && !en.Restored {
+	if en.Instances == nil || o.Verdict != ledger.Settled && !o.Unsure {
 		return
 	}
-	u := LiveUpdate{ID: en.Target.ID, Host: string(en.Host), From: en.Target.Ref, To: en.Update}
-	changed := en.Swapped
-	switch {
-	case en.Acked:
-		changed = slices.Concat(changed, en.Instances)
-	case !heard:
-		changed, u.To = en.Instances, unknownCode // the host's word may have come while nobody listened
+	u := LiveUpdate{ID: en.Target.ID, Host: string(en.Host), From: en.Target.Ref}
+	var changed []string
+	if changed, u.To = swapped(en); len(changed) == 0 {
+		return
 	}
 	running := instances(e.state, en.Host, keyOfComponent(u.ID))
 	for _, id := range changed {
@@ -48,6 +44,19 @@ func (e *Engine) updated(a *app, o *ledger.Outcome) {
 	a.run.Updates = kept
 	a.runDirty, a.mustSave = true, true
 	e.teach(a)
+}
+
+// swapped are the instances that run another code now, and which.
+func swapped(en *ledger.Entry) (ids []string, code string) {
+	switch {
+	case en.Acked:
+		return slices.Concat(en.Swapped, en.Instances), en.Update
+	case len(en.Swapped) > 0:
+		return en.Swapped, en.Update
+	case en.Restored:
+		return en.Instances, unknownCode // the host's word may have come while nobody listened
+	}
+	return nil, ""
 }
 
 // teach ties the references of updates to their ids, which no host may ever tell again.
